@@ -1,0 +1,95 @@
+"""What can go wrong, as one family.
+
+    LoopGraphError
+    ├── UsageError             the call itself is wrong
+    ├── GitError               git said no
+    │   └── NotARepositoryError
+    ├── ConfigError            .loopgraph.yml
+    ├── RecordError            a note line that is not a record
+    ├── StoreError             the ResearchFS database
+    ├── PackError              a method pack
+    ├── RecipeError            a recipe does not apply to this source
+    ├── EditError              a proposed edit cannot be used
+    ├── ProviderError          an LLM endpoint
+    ├── ExhaustedError         a proposer has nothing left to try
+    ├── UntrustedError         a repository's commands were not approved
+    ├── BudgetError            a limit on experiments, hours, tokens or cost
+    └── LockedError            another process holds what is needed
+
+A message names the thing, the cause and the next step. A training run that
+crashes, times out or goes NaN is a result, never an exception.
+"""
+
+from __future__ import annotations
+
+
+class LoopGraphError(Exception):
+    """The base of every error that a user is meant to read."""
+
+    exit_code = 1
+
+
+class UsageError(LoopGraphError):
+    """The call asks for something that does not exist or does not fit."""
+
+    exit_code = 2
+
+
+class GitError(LoopGraphError):
+    """A git command failed; the message is git's own, without decoration."""
+
+
+class NotARepositoryError(GitError):
+    """No git repository at or above the folder."""
+
+
+class ConfigError(LoopGraphError):
+    """`.loopgraph.yml` is missing, malformed or contradicts itself."""
+
+    exit_code = 2
+
+
+class RecordError(LoopGraphError):
+    """A line of a note does not follow docs/record-format.md."""
+
+
+class StoreError(LoopGraphError):
+    """The ResearchFS database cannot be opened, read or written."""
+
+
+class PackError(LoopGraphError):
+    """A method pack breaks the format; names file, method and key."""
+
+
+class RecipeError(LoopGraphError):
+    """A recipe does not apply to a source; the message says why."""
+
+
+class EditError(LoopGraphError):
+    """A proposed edit is malformed, ambiguous, forbidden or changes nothing."""
+
+
+class ProviderError(LoopGraphError):
+    """An LLM endpoint failed or answered something that is not an answer."""
+
+
+class ExhaustedError(LoopGraphError):
+    """A proposer has nothing left that it has not tried on this code."""
+
+
+class UntrustedError(LoopGraphError):
+    """The repository's commands were not approved, or changed since."""
+
+    exit_code = 3
+
+
+class BudgetError(LoopGraphError):
+    """A limit that the user set has been reached."""
+
+    exit_code = 4
+
+
+class LockedError(LoopGraphError):
+    """Another process holds the lock."""
+
+    exit_code = 5
