@@ -1,0 +1,132 @@
+"""Records in git notes: one ref per writer, lines only ever appended.
+
+Two clones never write the same ref, so pushing is always a fast-forward; two
+processes of one clone take a lock, and what was written is read back, because git
+reports success for notes that it lost.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from loopgraph_git.errors import GitError, RecordError
+from loopgraph_git.git import refs
+from loopgraph_git.git.lock import locked
+from loopgraph_git.records import Kind, Oid, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from loopgraph_git.git.repo import Repo
+
+_NOTE_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+class Notes:
+    """This clone's own notes ref, and everybody's to read."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+        self._lock = repo.home / "lock"
+
+    def writer(self) -> str:
+        """Return the random id of this clone, made on first use."""
+        path = self._repo.home / "writer"
+        if not path.exists():
+            with locked(self._lock):
+                if not path.exists():
+                    path.write_text(secrets.token_hex(6) + "\n")
+        return path.read_text().strip()
+
+    def make(self, kind: Kind, commit: Oid, body: Mapping[str, Any]) -> Record:
+        """Return a new record of this writer, numbered but not yet written.
+
+        A caller that may be killed keeps it and appends it again: the same record
+        is written once.
+        """
+        writer = self.writer()
+        with locked(self._lock):
+            seq = self._next_seq(writer)
+        return Record(
+            kind=kind,
+            commit=commit,
+            tree=self._repo.tree(commit),
+            writer=writer,
+            seq=seq,
+            ts=time.time_ns() // 1_000_000,
+            body=body,
+        )
+
+    def _next_seq(self, writer: str) -> int:
+        path = self._repo.home / "seq"
+        try:
+            seq = int(path.read_text()) + 1
+        except (FileNotFoundError, ValueError):
+            # lost or torn: the notes themselves know the last number
+            own = self.records({refs.notes(writer): ""})
+            seq = max((record.seq for record in own), default=0) + 1
+        path.write_text(f"{seq}\n")
+        return seq
+
+    def append(self, record: Record, *, fresh: bool = True) -> None:
+        """Write a record as a line of its commit's note and read it back.
+
+        With `fresh=False` a line that is already there is left alone. Raises
+        GitError when git lost the line.
+        """
+        line = record.encode()
+        ref = refs.notes(record.writer)
+        with locked(self._lock):
+            if not fresh and self._holds(ref, record.commit, line):
+                return
+            self._repo.run(
+                "notes", f"--ref={ref}", "append", "-F", "-", record.commit,
+                stdin=line.encode(),
+                env=self._repo.identity,
+            )  # fmt: skip
+            if not self._holds(ref, record.commit, line):
+                raise GitError(
+                    f"git lost the record {record.id} on {record.commit.short}: is "
+                    "something else writing to refs/notes/loopgraph?"
+                )
+
+    def _holds(self, ref: str, commit: Oid, line: str) -> bool:
+        if not self._repo.ok("notes", f"--ref={ref}", "list", commit):
+            return False
+        return line in self._repo.text("notes", f"--ref={ref}", "show", commit)
+
+    def refs(self) -> dict[str, Oid]:
+        """Return every notes ref that holds records: ours and the fetched ones."""
+        return self._repo.refs(refs.NOTES, refs.REMOTE_NOTES)
+
+    def records(self, since: Mapping[str, str]) -> Iterator[Record]:
+        """Read the records of refs in bulk: ref → the tip read last, or "".
+
+        Only notes that changed since that tip are read. Lines that are not records
+        are passed over: another program, or another version, wrote them.
+        """
+        blobs = [blob for ref, tip in since.items() for blob in self._changed(ref, tip)]
+        for _, kind, content in self._repo.objects(blobs):
+            if kind == "blob" and len(content) <= _NOTE_LIMIT_BYTES:
+                yield from _lines(content)
+
+    def _changed(self, ref: str, tip: str) -> list[str]:
+        if not tip or self._repo.find(tip) is None:
+            listing = self._repo.text("notes", f"--ref={ref}", "list")
+            return [row.split()[0] for row in listing.splitlines()]
+        listing = self._repo.text("diff-tree", "-r", "--no-renames", tip, ref)
+        rows = (row.split() for row in listing.splitlines())
+        return [row[3] for row in rows if not row[3].startswith("00000000")]
+
+
+def _lines(content: bytes) -> Iterable[Record]:
+    for line in content.decode("utf-8", "replace").splitlines():
+        # git separates appended lines by an empty one
+        if not line.strip():
+            continue
+        try:
+            yield Record.decode(line)
+        except RecordError:
+            continue

@@ -1,0 +1,47 @@
+"""The names of refs: how they are written, read and made from what users type."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from loopgraph_git.errors import UsageError
+from loopgraph_git.records import Oid
+
+SESSIONS = "refs/heads/lg/"
+PINS = "refs/loopgraph/pins/"
+NOTES = "refs/notes/loopgraph/"
+REMOTE_NOTES = "refs/notes/loopgraph-remote/"
+KEEP = "refs/loopgraph/keep/"
+REMOTE_KEEP = "refs/loopgraph/remotes/"
+
+
+def pin(oid: Oid) -> str:
+    """Return the ref that keeps one experiment commit alive."""
+    return f"{PINS}{oid}"
+
+
+def notes(writer: str) -> str:
+    """Return the notes ref that one writer appends to."""
+    return f"{NOTES}{writer}"
+
+
+def session_branch(session: str) -> str:
+    """Return the branch of a session; raises UsageError for an unusable name."""
+    if session != slug(session):
+        raise UsageError(
+            f"{session!r} cannot name a session: try `--session {slug(session)}`"
+        )
+    return f"{SESSIONS}{session}"
+
+
+def slug(text: str) -> str:
+    """Return a name made of lower-case words and dashes, safe in refs and paths."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    return words[:50].strip("-") or "session"
+
+
+def pinned(ref: str) -> Oid:
+    """Return the commit that a pin keeps."""
+    return Oid(ref.removeprefix(PINS))
