@@ -1,0 +1,214 @@
+"""`.loopgraph.yml`: what is trained, how, and what may be edited.
+
+The file names commands, so nothing in it runs before `git lg trust`. It can never
+set an endpoint, a key or the trust itself: those belong to the user, not to the
+repository. `.loopgraph.yml.example` shows every key with its default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import shlex
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import yaml
+
+from loopgraph_git.errors import ConfigError
+from loopgraph_git.records import Direction, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONFIG_NAME = ".loopgraph.yml"
+_SIZE_LIMIT = 64 * 1024
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting of a repository, with its default.
+
+    `budget_seconds` is the training time of one run and is handed to the workload
+    as LOOPGRAPH_BUDGET_SECONDS; `timeout_seconds` is the wall clock after which
+    the harness ends the run, by default twice the budget and a minute.
+    """
+
+    run: tuple[str, ...] = ("python", "train.py")
+    goal: str = "lower the validation loss within the budget"
+    metric: Metric = field(default_factory=Metric)
+    editable: tuple[str, ...] = ("train.py",)
+    protected: tuple[str, ...] = ("prepare.py",)
+    budget_seconds: float = 300.0
+    timeout_seconds: float | None = None
+    baseline_runs: int = 2
+    link: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ("lg/*", "autoresearch/*", "exp/*")
+    packs: str = ".loopgraph/packs"
+    results_tsv: bool | None = None
+    log_limit_mb: int = 64
+    proposer: str = "recipe"
+    chat_model: str = ""
+
+    @property
+    def wall_clock_seconds(self) -> float:
+        """The wall clock of one run after which the harness ends it."""
+        return self.timeout_seconds or 2 * self.budget_seconds + 60
+
+    def with_budget(self, seconds: float) -> Config:
+        """Return the same settings with another training budget."""
+        if seconds <= 0:
+            raise ConfigError(f"a budget of {seconds:g} seconds: it must be positive")
+        return replace(self, budget_seconds=seconds)
+
+    def fingerprint(self) -> str:
+        """Return the hash of all that a run may do, for trust."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+def load_config(folder: Path) -> Config:
+    """Read `.loopgraph.yml` of a folder; raises ConfigError that names the key."""
+    path = folder / CONFIG_NAME
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"no {CONFIG_NAME} in {folder}: run `git lg init` to write one"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return parse_config(text, origin=str(path))
+
+
+def parse_config(text: str, *, origin: str = CONFIG_NAME) -> Config:
+    """Check a configuration text; every complaint names the key and its place."""
+    if len(text) > _SIZE_LIMIT:
+        raise ConfigError(
+            f"{origin}: over {_SIZE_LIMIT} bytes; that is no settings file"
+        )
+    try:
+        plain = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{origin}: not valid YAML: {error}") from error
+    if plain is None:
+        plain = {}
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{origin}: expected `key: value` lines at the top")
+    return _Reader(plain, origin).config()
+
+
+class _Reader:
+    """Turns plain YAML into Config, one checked key at a time."""
+
+    def __init__(self, plain: Mapping[Any, Any], origin: str) -> None:
+        self.plain = plain
+        self.origin = origin
+
+    def config(self) -> Config:
+        known = {item.name for item in fields(Config)}
+        for key in self.plain:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                self.fail(str(key), f"unknown key{hint}")
+        readers = {
+            "run": self.command,
+            "metric": self.metric,
+            "editable": self.paths,
+            "protected": self.paths,
+            "link": self.paths,
+            "env": self.names,
+            "branches": self.words,
+            "goal": self.text,
+            "packs": self.path,
+            "proposer": self.text,
+            "chat_model": self.text,
+            "budget_seconds": self.seconds,
+            "timeout_seconds": self.seconds,
+            "baseline_runs": self.count,
+            "log_limit_mb": self.count,
+            "results_tsv": self.flag,
+        }
+        # an empty value means the default, as a commented line does
+        given: dict[str, Any] = {
+            key: value for key, value in self.plain.items() if value is not None
+        }
+        values: dict[str, Any] = {key: readers[key](key, given[key]) for key in given}
+        config = Config(**values)
+        both = set(config.editable) & set(config.protected)
+        if both:
+            self.fail("protected", f"{min(both)!r} is editable too")
+        if not config.editable:
+            self.fail("editable", "expected at least one file")
+        return config
+
+    def fail(self, key: str, problem: str) -> NoReturn:
+        raise ConfigError(f"{self.origin}: {key}: {problem}")
+
+    def text(self, key: str, value: object) -> str:
+        if not isinstance(value, str) or "\0" in value:
+            self.fail(key, f"expected text, got {value!r}")
+        return value.strip()
+
+    def command(self, key: str, value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            try:
+                value = shlex.split(value)
+            except ValueError as error:
+                self.fail(key, f"not a command line: {error}")
+        words = self.words(key, value)
+        if not words:
+            self.fail(key, "expected a command such as `python train.py`")
+        return words
+
+    def words(self, key: str, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(x, str) for x in value):
+            self.fail(key, f"expected a list of texts, got {value!r}")
+        return tuple(value)
+
+    def names(self, key: str, value: object) -> tuple[str, ...]:
+        words = self.words(key, value)
+        for word in words:
+            if _SECRET_NAME.search(word):
+                self.fail(key, f"{word} looks like a secret; training gets no keys")
+        return words
+
+    def paths(self, key: str, value: object) -> tuple[str, ...]:
+        return tuple(self.path(key, word) for word in self.words(key, value))
+
+    def path(self, key: str, value: object) -> str:
+        word = self.text(key, value)
+        parts = PurePosixPath(word).parts
+        if word.startswith(("/", "-")) or ".." in parts or not parts or ".git" in parts:
+            self.fail(key, f"{word!r} is not a path inside the repository")
+        return str(PurePosixPath(word))
+
+    def metric(self, key: str, value: object) -> Metric:
+        if isinstance(value, str):
+            return Metric(name=value)
+        if not isinstance(value, dict) or set(value) - {"name", "direction"}:
+            self.fail(key, "expected `name` and `direction: lower` or `higher`")
+        try:
+            direction = Direction(value.get("direction", "lower"))
+        except ValueError:
+            self.fail(key, "direction is `lower` or `higher`")
+        return Metric(self.text(key, value.get("name")), direction)
+
+    def seconds(self, key: str, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            self.fail(key, f"expected a positive number of seconds, got {value!r}")
+        return float(value)
+
+    def count(self, key: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            self.fail(key, f"expected a whole number of at least 1, got {value!r}")
+        return value
+
+    def flag(self, key: str, value: object) -> bool:
+        if not isinstance(value, bool):
+            self.fail(key, f"expected true or false, got {value!r}")
+        return value
