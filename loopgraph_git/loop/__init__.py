@@ -1,0 +1,3 @@
+"""How an experiment is run: propose, check, train, measure, decide."""
+
+from __future__ import annotations
