@@ -14,6 +14,7 @@ import math
 import re
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from loopgraph_git.errors import RecordError
@@ -178,7 +179,7 @@ class Record:
     ts: int
     body: Mapping[str, Any]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the line without its id."""
         return hashlib.sha256(canonical(self._plain()).encode()).hexdigest()[:16]

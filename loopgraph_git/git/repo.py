@@ -251,3 +251,13 @@ def _scrub(given: Mapping[str, str]) -> list[str]:
 
 def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else os.fsencode(str(value))
+
+
+def create(folder: Path, *, message: str) -> Repo:
+    """Make a repository of a folder, with everything in it as the first commit."""
+    start = [*_scrub({}), "git", *_FLAGS, "init", "--quiet", "--initial-branch=main"]
+    _runner(folder).execute(start)
+    repo = Repo(folder)
+    repo.run("add", "--all")
+    repo.run("commit", "--quiet", "--no-gpg-sign", "-m", message, env=repo.identity)
+    return repo

@@ -98,8 +98,9 @@ def diff(path: str, before: str, after: str) -> str:
 
 def _round_trip(path: str, before: str, after: str) -> None:
     """Check that the diff we show says what the edit does, no more and no less."""
-    from unidiff import PatchSet  # noqa: PLC0415  30 ms, only needed here
+    # 30 ms, only needed here
     from unidiff.errors import UnidiffParseError  # noqa: PLC0415
+    from unidiff.patch import PatchSet  # noqa: PLC0415
 
     text = diff(path, before, after)
     try:

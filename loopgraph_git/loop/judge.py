@@ -1,4 +1,4 @@
-"""Decisions under noise: is an experiment better than what it started from?
+"""Decisions under noise: whether an experiment is better than its baseline.
 
 The noise is the pooled standard deviation of runs that were repeated on the same
 commit, under the same protocol and on the same platform. A branch may advance on

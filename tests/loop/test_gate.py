@@ -72,5 +72,5 @@ def test_a_symlink_is_no_ordinary_file(tmp_path):
     repo = Repo(tmp_path)
     with pytest.raises(EditError, match="not an ordinary file"):
         gate.editable_files(repo, repo.oid("HEAD"), Config())
-    with pytest.raises(EditError, match="gone.py is not tracked"):
+    with pytest.raises(EditError, match=r"gone\.py is not tracked"):
         gate.editable_files(repo, repo.oid("HEAD"), Config(editable=("gone.py",)))

@@ -1,0 +1,3 @@
+"""Where knowledge comes from: method packs, recipes, and the papers behind them."""
+
+from __future__ import annotations

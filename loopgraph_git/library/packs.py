@@ -1,0 +1,262 @@
+"""Packs: methods as YAML, one file per family, checked as a whole before use.
+
+`docs/packs.md` is the specification. A pack that breaks a rule is refused with
+everything that is wrong with it, each with file, line, method and key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from loopgraph_git.errors import PackError
+from loopgraph_git.library.operations import operation
+from loopgraph_git.library.pack_rules import check_pack
+from loopgraph_git.library.yaml_tree import (
+    SIZE_LIMIT,
+    Entry,
+    Problem,
+    Report,
+    read_yaml,
+)
+from loopgraph_git.records import Chunk, Knob, Method, Paper, Prior, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_VERSION = re.compile(r"v\d+\Z")
+_SUFFIXES = (".yml", ".yaml")
+# Values that are more than text; every other key is read as it is written, so
+# that an arXiv id or a commit of digits is never taken for a number.
+_VALUES = ("to", "times", "equals", "not_equals", "above", "below", "contains")
+_FIGURES = ("gain", "n", "spread", "default", "values")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack:
+    """One family of methods; `sha256` is the digest of the file it came from."""
+
+    name: str
+    title: str
+    methods: tuple[Method, ...]
+    sha256: str
+    file: str = ""
+
+
+def load_packs(folders: Sequence[Path]) -> list[Pack]:
+    """Return the packs of some folders, sorted by file name.
+
+    A method of a later folder replaces one of the same id of an earlier folder;
+    a folder that does not exist holds none. Raises PackError with every problem
+    of every file.
+    """
+    problems: list[str] = []
+    found: list[tuple[str, int, Pack]] = []
+    owner: dict[str, tuple[int, str]] = {}
+    for level, folder in enumerate(folders):
+        for path in _files(folder):
+            try:
+                pack = load_pack(path)
+            except PackError as error:
+                problems.append(str(error))
+                continue
+            found.append((path.name, level, pack))
+            problems += _claim(owner, pack, level)
+    if problems:
+        raise PackError("\n".join(problems))
+    ordered = sorted(found, key=lambda item: item[:2])
+    owned = [_owned(pack, level, owner) for _, level, pack in ordered]
+    return [pack for pack in owned if pack.methods]
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+
+
+def _claim(owner: dict[str, tuple[int, str]], pack: Pack, level: int) -> list[str]:
+    """Note whose each method is; return those that one folder defines twice."""
+    problems = []
+    for method in pack.methods:
+        other = owner.get(method.id)
+        if other and other[0] == level:
+            problems.append(
+                f"{pack.file}: method {method.id}: id: already defined in {other[1]}"
+            )
+        owner[method.id] = (level, pack.file)
+    return problems
+
+
+def _owned(pack: Pack, level: int, owner: Mapping[str, tuple[int, str]]) -> Pack:
+    kept = tuple(item for item in pack.methods if owner[item.id][0] == level)
+    return replace(pack, methods=kept)
+
+
+def load_pack(path: Path) -> Pack:
+    """Return the pack of a file; raises PackError with every problem."""
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise PackError(f"{path}: larger than {SIZE_LIMIT} bytes")
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PackError(f"{path}: cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise PackError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return _parsed(text, str(path), hashlib.sha256(data).hexdigest())
+
+
+def parse_pack(text: str, name: str) -> Pack:
+    """Return the pack that a text holds; raises PackError with every problem.
+
+    `name` stands for the file in messages.
+    """
+    return _parsed(
+        text, name, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    )
+
+
+def validate(text: str, name: str) -> list[Problem]:
+    """Return everything that is wrong with a pack, in the order of its lines."""
+    return _read(text, name)[1]
+
+
+def _read(text: str, name: str) -> tuple[Entry | None, list[Problem]]:
+    report = Report(name)
+    entry = read_yaml(text, report)
+    if entry is not None:
+        check_pack(report, entry)
+    return entry, sorted(report.problems, key=lambda problem: problem.line)
+
+
+def _parsed(text: str, name: str, digest: str) -> Pack:
+    entry, problems = _read(text, name)
+    if problems or entry is None:
+        raise PackError("\n".join(map(str, problems)))
+    plain = _plain(entry)
+    return Pack(
+        name=plain["pack"],
+        title=plain["title"],
+        methods=tuple(_method(item, plain["pack"]) for item in plain["methods"]),
+        sha256=digest,
+        file=name,
+    )
+
+
+def _plain(entry: Entry, *, as_value: bool = False) -> Any:
+    """Return an entry as plain values, text as it was written."""
+    if isinstance(entry.value, Mapping):
+        return {
+            name: _plain(child, as_value=name in _VALUES + _FIGURES)
+            for name, child in entry.value.items()
+        }
+    if isinstance(entry.value, list):
+        return [_plain(child, as_value=as_value) for child in entry.value]
+    return entry.value if as_value else entry.text
+
+
+def _method(plain: Mapping[str, Any], pack: str) -> Method:
+    return Method(
+        id=plain["id"],
+        title=plain["title"],
+        family=plain.get("family", pack),
+        summary=plain["summary"].strip(),
+        pack=pack,
+        aliases=tuple(plain.get("aliases", ())),
+        helps=plain.get("helps", "").strip(),
+        hurts=plain.get("hurts", "").strip(),
+        sources=tuple(Source(**item) for item in plain.get("sources", ())),
+        detect=_conditions(plain.get("detect", ())),
+        requires=_conditions(plain.get("requires", ())),
+        conflicts=tuple(plain.get("conflicts", ())),
+        knobs=tuple(_knob(item) for item in plain.get("knobs", ())),
+        priors=tuple(Prior(**item) for item in plain.get("priors", ())),
+        recipe=tuple(operation(item) for item in plain.get("recipe", ())),
+    )
+
+
+def _conditions(given: Any) -> tuple[Mapping[str, Any], ...]:
+    return (given,) if isinstance(given, Mapping) else tuple(given)
+
+
+def _knob(plain: Mapping[str, Any]) -> Knob:
+    return Knob(**{**plain, "values": tuple(plain.get("values", ()))})
+
+
+def unknown_conflicts(packs: Iterable[Pack]) -> list[str]:
+    """Return a line for each conflict that names a method which no pack defines."""
+    methods = [(pack, method) for pack in packs for method in pack.methods]
+    known = {method.id for _, method in methods}
+    return [
+        f"{pack.file}: method {method.id}: conflicts: no method {name} in any pack"
+        for pack, method in methods
+        for name in method.conflicts
+        if name not in known
+    ]
+
+
+def paper_of(source: Source | None, *, pack: str = "") -> Paper:
+    """Return the paper behind a source, or the pack where it is no paper.
+
+    The key is `arxiv:2002.05202`, or `pack:<name>`; a version such as `v2` is kept
+    apart from the key.
+    """
+    if source is None or not source.arxiv:
+        return Paper(key=f"pack:{pack}", title=f"The method pack {pack}")
+    name = _VERSION.sub("", source.arxiv)
+    return Paper(
+        key=f"arxiv:{name}",
+        title=source.title or f"arXiv:{name}",
+        url=f"https://arxiv.org/abs/{name}",
+        version=source.arxiv.removeprefix(name),
+    )
+
+
+def papers_of(methods: Iterable[Method]) -> list[Paper]:
+    """Return each paper and pack that methods cite, once, with a title if any has."""
+    papers: dict[str, Paper] = {}
+    titled: set[str] = set()
+    for method in methods:
+        cited: list[Source | None] = [item for item in method.sources if item.arxiv]
+        for source in cited or [None]:
+            paper = paper_of(source, pack=method.pack)
+            has_title = source is None or bool(source.title)
+            if paper.key not in papers or (has_title and paper.key not in titled):
+                papers[paper.key] = paper
+            titled.update({paper.key} if has_title else ())
+    return list(papers.values())
+
+
+def chunks_of(methods: Iterable[Method]) -> list[Chunk]:
+    """Return what packs say of each method, as passages of the papers they cite."""
+    return [chunk_of(method) for method in methods]
+
+
+def chunk_of(method: Method) -> Chunk:
+    """Return what a pack says of a method as a passage of the paper it cites.
+
+    Its `ord` comes from the method's id: the same wherever it is computed, and
+    far from the small numbers of a paper's own passages.
+    """
+    cited = next((item for item in method.sources if item.arxiv), None)
+    paragraphs = [
+        method.summary,
+        f"Helps: {method.helps}" if method.helps else "",
+        f"Hurts: {method.hurts}" if method.hurts else "",
+        f"Also known as: {', '.join(method.aliases)}" if method.aliases else "",
+    ]
+    return Chunk(
+        paper=paper_of(cited, pack=method.pack).key,
+        ord=crc32(method.id.encode()) & 0x7FFFFFFF,
+        title=method.title,
+        body="\n\n".join(part for part in paragraphs if part),
+        kind="method",
+        place=cited.section if cited else "",
+    )
