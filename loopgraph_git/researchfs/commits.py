@@ -1,0 +1,137 @@
+"""Commits go in: what was known of an experiment before it was trained.
+
+Rows go in by ascending primary key, which FTS5 needs to build its index in one pass.
+The functions write inside the transaction that their caller holds.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from loopgraph_git.researchfs import stubs
+from loopgraph_git.researchfs.bodies import INTEGER_LIMIT
+from loopgraph_git.researchfs.database import clean, ids_json
+from loopgraph_git.researchfs.schema import row_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loopgraph_git.records import Commit
+    from loopgraph_git.researchfs.database import Database
+
+METHOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
+_RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
+_SEED_LINE = re.compile(r"seed", re.IGNORECASE)
+_BATCH = 2000
+_NUMBER = re.compile(r"\d+")
+
+
+def put_commits(db: Database, commits: Iterable[Commit]) -> int:
+    """Write commits that are not known yet; returns how many were new."""
+    left, count = iter(commits), 0
+    while batch := list(islice(left, _BATCH)):
+        count += _put_batch(db, batch)
+    return count
+
+
+def _put_batch(db: Database, commits: list[Commit]) -> int:
+    fresh = {row_id("commit", commit.oid): commit for commit in commits}
+    known = db.column(
+        "SELECT id FROM experiments WHERE known = 1"
+        " AND id IN (SELECT value FROM json_each(?))",
+        ids_json(fresh),
+    )
+    for row in known:
+        del fresh[row]
+    ordered = sorted(fresh.items())
+    stubs.stub_retrievals(
+        db, {_retrieval_id(commit) for commit in fresh.values()} - {""}
+    )
+    db.write_many(_EXPERIMENT, [_experiment_row(row, item) for row, item in ordered])
+    _put_experiment_methods(db, ordered)
+    db.touched.update(fresh)
+    db.write_many(
+        "INSERT OR REPLACE INTO temp.messages VALUES(?, ?, ?)",
+        [(row, *_message(item)) for row, item in ordered],
+    )
+    return len(fresh)
+
+
+_EXPERIMENT = """
+INSERT INTO experiments(id, oid, tree, parent, known, committed, subject, session,
+                        proposer, retrieval, seed_only)
+VALUES(?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)
+ON CONFLICT(id) DO UPDATE SET tree = excluded.tree, parent = excluded.parent,
+  known = 1, committed = excluded.committed, subject = excluded.subject,
+  session = excluded.session, proposer = excluded.proposer,
+  retrieval = excluded.retrieval, seed_only = excluded.seed_only
+"""
+
+
+def _experiment_row(row: int, commit: Commit) -> tuple[Any, ...]:
+    retrieval = _retrieval_id(commit)
+    return (
+        row,
+        commit.oid,
+        commit.tree,
+        commit.parent,
+        min(max(commit.ts, 0), INTEGER_LIMIT - 1),
+        clean(commit.subject),
+        _trailer(commit, "Session"),
+        _trailer(commit, "Proposer"),
+        row_id("record", retrieval) if retrieval else None,
+        int(is_seed_only(commit.diff)),
+    )
+
+
+def _trailer(commit: Commit, name: str) -> str:
+    values = commit.trailers.get(f"Loopgraph-{name}", ())
+    return clean(values[-1])[:200] if values else ""
+
+
+def _retrieval_id(commit: Commit) -> str:
+    value = _trailer(commit, "Retrieval")
+    return value if _RECORD_ID.match(value) else ""
+
+
+def methods_of(commit: Commit) -> list[str]:
+    """Return the ids in a commit's method trailers, sorted, malformed ones left out."""
+    values = commit.trailers.get("Loopgraph-Method", ())
+    return sorted({name for name in map(clean, values) if METHOD_NAME.match(name)})
+
+
+def is_seed_only(diff: str) -> bool:
+    """Say whether a diff changes nothing but the number of a seed."""
+    changed = [
+        line
+        for line in diff.splitlines()
+        if line[:1] in "+-" and line.strip("+- ") and line[:3] not in ("+++", "---")
+    ]
+    if not changed or not all(_SEED_LINE.search(line) for line in changed):
+        return False
+    old, new = (
+        [_NUMBER.sub("#", line[1:]) for line in changed if line[0] == sign]
+        for sign in "-+"
+    )
+    return old == new
+
+
+def _message(commit: Commit) -> tuple[str, str]:
+    title = " ".join([clean(commit.subject), *methods_of(commit)])
+    return title, f"{clean(commit.body)}\n{clean(commit.diff)}".strip()
+
+
+def _put_experiment_methods(db: Database, commits: list[tuple[int, Commit]]) -> None:
+    named = [(row, methods_of(commit)) for row, commit in commits]
+    stubs.stub_methods(db, {name for _, names in named for name in names})
+    db.write_many(
+        "INSERT INTO experiment_methods(experiment, method, share) VALUES(?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        sorted(
+            (row, row_id("method", name), 1 / len(names))
+            for row, names in named
+            for name in names
+        ),
+    )

@@ -1,0 +1,72 @@
+"""From an older schema to the newest, safely with other processes at the door."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from loopgraph_git.errors import StoreError
+from loopgraph_git.researchfs.schema import APPLICATION_ID, MIGRATIONS, statements
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    path: str,
+    migrations: tuple[str, ...] = MIGRATIONS,
+) -> None:
+    """Bring a database to the newest version, one immediate transaction a step.
+
+    Two processes may open a database first at the same time: the version is read
+    again under the lock. Raises StoreError for a newer database and for one that
+    is not ours, before anything is changed.
+    """
+    _refuse_strangers(connection, path, len(migrations))
+    version = _version(connection)
+    if 0 < version < len(migrations):
+        _copy(connection, Path(f"{path}.v{version}"))
+    while _version(connection) < len(migrations):
+        _step(connection, migrations)
+
+
+def _refuse_strangers(connection: sqlite3.Connection, path: str, newest: int) -> None:
+    version = _version(connection)
+    if version > newest:
+        raise StoreError(
+            f"{path} was made by a newer loopgraph-git (schema {version}, this one "
+            f"reads up to {newest}): upgrade loopgraph-git, or delete the file and "
+            "run `git lg reindex`"
+        )
+    # in this order: a table seen here was committed together with its id
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    ours = connection.execute("PRAGMA application_id").fetchone()[0]
+    if tables and ours != APPLICATION_ID:
+        raise StoreError(
+            f"{path} is a SQLite database of something else: give another path"
+        )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _step(connection: sqlite3.Connection, migrations: tuple[str, ...]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        if version < len(migrations):
+            for statement in statements(migrations[version]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

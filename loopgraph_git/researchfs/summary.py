@@ -1,0 +1,272 @@
+"""What came of an experiment, derived from its records.
+
+Summaries and search texts are never edited: whatever a transaction touched is
+derived anew from the rows beneath it, so that the order in which facts arrived
+leaves no trace. Records that were retracted do not count. Results belong to a tree:
+a commit that was rewritten with the same tree hands its results on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, NamedTuple
+
+from loopgraph_git.researchfs.database import ids_json
+from loopgraph_git.researchfs.words import identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from loopgraph_git.researchfs.database import Database
+
+_CHUNK = 5000
+_RETRACTED = "(SELECT target FROM retractions)"
+
+# every experiment that hands its results on to a target, itself included
+_SOURCES = f"""
+WITH RECURSIVE sources(target, source) AS (
+  SELECT value, value FROM json_each(?)
+  UNION
+  SELECT s.target, l.old FROM sources s JOIN links l ON l.new = s.source
+    JOIN experiments a ON a.id = l.old JOIN experiments b ON b.id = l.new
+   WHERE a.tree = b.tree AND a.tree <> '' AND l.id NOT IN {_RETRACTED}
+)
+"""  # noqa: S608
+_OUTCOMES = f"""{_SOURCES}
+SELECT s.target, o.status, o.metric, o.value, o.seconds, o.peak_memory_mb, o.protocol,
+       o.platform, o.excerpt, o.tokens, r.ts
+  FROM sources s JOIN records r ON r.experiment = s.source JOIN outcomes o USING(id)
+ WHERE o.id NOT IN {_RETRACTED} ORDER BY s.target, r.ts, r.seq, r.record
+"""  # noqa: S608
+_VERDICTS = f"""{_SOURCES}
+SELECT s.target, v.value, v.reason, v.baseline, v.delta, v.noise, r.ts
+  FROM sources s JOIN records r ON r.experiment = s.source JOIN verdicts v USING(id)
+ WHERE v.id NOT IN {_RETRACTED} ORDER BY s.target, r.ts, r.seq, r.record
+"""  # noqa: S608
+_MOVED = f"""
+SELECT DISTINCT a.id FROM links l
+  JOIN experiments a ON a.id = l.old JOIN experiments b ON b.id = l.new
+ WHERE a.id <> b.id AND a.tree = b.tree AND a.tree <> '' AND b.known = 1
+   AND l.id NOT IN {_RETRACTED}
+   AND NOT EXISTS (SELECT 1 FROM links back WHERE back.old = b.id AND back.new = a.id)
+   AND a.id IN (SELECT value FROM json_each(?))
+"""  # noqa: S608
+
+
+class _Outcome(NamedTuple):
+    experiment: int
+    status: str
+    metric: str
+    value: float | None
+    seconds: float
+    peak_memory_mb: float | None
+    protocol: str
+    platform: str
+    excerpt: str
+    tokens: int
+    ts: int
+
+    @property
+    def way(self) -> tuple[str, str, str]:
+        """How it was measured; means are taken within one way."""
+        return self.metric, self.protocol, self.platform
+
+    @property
+    def measured(self) -> bool:
+        """Say whether the run ended well and gave a number."""
+        return self.status == "ok" and self.value is not None
+
+
+class _Verdict(NamedTuple):
+    experiment: int
+    value: str
+    reason: str
+    baseline: str
+    delta: float | None
+    noise: float | None
+    ts: int
+
+
+@dataclass(frozen=True)
+class _Score:
+    """The mean of the runs that were measured one way."""
+
+    way: tuple[str, str, str]
+    value: float
+    runs: int
+
+
+def settle(db: Database) -> None:
+    """Derive anew what the open transaction touched; called before it commits."""
+    ids = sorted(_linked(db, db.touched))
+    for start in range(0, len(ids), _CHUNK):
+        _settle_some(db, ids[start : start + _CHUNK])
+    db.touched.clear()
+    db.write("DELETE FROM temp.messages")
+
+
+def _linked(db: Database, ids: set[int]) -> set[int]:
+    """Add what is joined to an experiment by rewrites, in either direction."""
+    if not db.rows("SELECT 1 FROM links LIMIT 1"):
+        return ids
+    reached = db.column(
+        "WITH RECURSIVE near(id) AS (SELECT value FROM json_each(?)"
+        " UNION SELECT l.new FROM near JOIN links l ON l.old = near.id"
+        " UNION SELECT l.old FROM near JOIN links l ON l.new = near.id)"
+        " SELECT id FROM near",
+        ids_json(ids),
+    )
+    return set(reached)
+
+
+def _settle_some(db: Database, ids: list[int]) -> None:
+    wanted = ids_json(ids)
+    db.write(
+        "UPDATE experiments SET tree = coalesce((SELECT r.tree FROM records r"
+        "   WHERE r.experiment = experiments.id ORDER BY r.ts, r.seq, r.record"
+        "   LIMIT 1), '')"
+        " WHERE known = 0 AND id IN (SELECT value FROM json_each(?))",
+        wanted,
+    )
+    outcomes: dict[int, list[_Outcome]] = defaultdict(list)
+    for row in db.rows(_OUTCOMES, wanted):
+        outcomes[row[0]].append(_Outcome(*row))
+    verdicts: dict[int, list[_Verdict]] = defaultdict(list)
+    for row in db.rows(_VERDICTS, wanted):
+        verdicts[row[0]].append(_Verdict(*row))
+    scores = {row: _scores(outcomes[row]) for row in ids}
+    _write_scores(db, wanted, scores)
+    _write_summaries(db, wanted, ids, (outcomes, verdicts, scores))
+    _write_texts(db, wanted)
+
+
+def _scores(outcomes: Iterable[_Outcome]) -> list[_Score]:
+    """Return one score per way of measuring, the most recently used one last."""
+    ways: dict[tuple[str, str, str], list[float]] = {}
+    for outcome in outcomes:
+        if outcome.measured and outcome.value is not None:
+            values = ways.pop(outcome.way, [])
+            ways[outcome.way] = [*values, outcome.value]
+    return [_Score(way, fmean(values), len(values)) for way, values in ways.items()]
+
+
+def _write_scores(db: Database, wanted: str, scores: dict[int, list[_Score]]) -> None:
+    db.write(
+        "DELETE FROM scores WHERE experiment IN (SELECT value FROM json_each(?))",
+        wanted,
+    )
+    db.write_many(
+        "INSERT INTO scores(experiment, metric, protocol, platform, value, runs)"
+        " VALUES(?, ?, ?, ?, ?, ?)",
+        [
+            (row, *score.way, score.value, score.runs)
+            for row, found in scores.items()
+            for score in sorted(found, key=lambda score: score.way)
+        ],
+    )
+
+
+_SUMMARY = """
+UPDATE experiments SET
+  listed = ?, ts = CASE known WHEN 1 THEN committed ELSE ? END,
+  status = ?, metric = ?, value = ?, runs = ?, seconds = ?, peak_memory_mb = ?,
+  protocol = ?, platform = ?, excerpt = ?, tokens = ?,
+  verdict = ?, reason = ?, baseline = ?, delta = ?, noise = ?
+WHERE id = ?
+"""
+
+
+def _write_summaries(
+    db: Database,
+    wanted: str,
+    ids: list[int],
+    found: tuple[
+        dict[int, list[_Outcome]], dict[int, list[_Verdict]], dict[int, list[_Score]]
+    ],
+) -> None:
+    outcomes, verdicts, scores = found
+    moved = set(db.column(_MOVED, wanted))
+    known = set(
+        db.column(
+            "SELECT id FROM experiments WHERE known = 1"
+            " AND id IN (SELECT value FROM json_each(?))",
+            wanted,
+        )
+    )
+    db.write_many(
+        _SUMMARY,
+        [
+            (
+                row not in moved
+                and (row in known or bool(outcomes[row] or verdicts[row])),
+                _first_second(outcomes[row], verdicts[row]),
+                *_measured(outcomes[row], scores[row]),
+                *_judged(verdicts[row]),
+                row,
+            )
+            for row in ids
+        ],
+    )
+
+
+def _first_second(outcomes: Sequence[_Outcome], verdicts: Sequence[_Verdict]) -> int:
+    times = [item.ts for item in outcomes] + [item.ts for item in verdicts]
+    return min(times, default=0) // 1000
+
+
+def _measured(
+    outcomes: Sequence[_Outcome], scores: Sequence[_Score]
+) -> tuple[str | float | None, ...]:
+    """Return status, metric, value, runs, cost, way and excerpt of the runs."""
+    if not outcomes:
+        return (None, "", None, 0, 0.0, None, "", "", "", 0)
+    shown = ([item for item in outcomes if item.status == "ok"] or outcomes)[-1]
+    metric, protocol, platform = scores[-1].way if scores else shown.way
+    return (
+        shown.status,
+        metric,
+        scores[-1].value if scores else None,
+        scores[-1].runs if scores else 0,
+        sum(item.seconds for item in outcomes),
+        max((item.peak_memory_mb or 0.0 for item in outcomes), default=0.0) or None,
+        protocol,
+        platform,
+        shown.excerpt,
+        min(sum(item.tokens for item in outcomes), 2**62),
+    )
+
+
+def _judged(verdicts: Sequence[_Verdict]) -> tuple[str | float | None, ...]:
+    """Return verdict, reason, baseline, delta and noise: the last one counts."""
+    if not verdicts:
+        return (None, "", "", None, None)
+    last = verdicts[-1]
+    return (last.value, last.reason, last.baseline, last.delta, last.noise)
+
+
+_TEXT = """
+INSERT INTO experiment_texts(id, title, message, said, idents) VALUES(?, ?, ?, ?, ?)
+ON CONFLICT(id) DO UPDATE SET title = excluded.title, message = excluded.message,
+  said = excluded.said, idents = excluded.idents
+WHERE (experiment_texts.title, experiment_texts.message, experiment_texts.said)
+  IS NOT (excluded.title, excluded.message, excluded.said)
+"""
+
+
+def _write_texts(db: Database, wanted: str) -> None:
+    """Write what a search sees; a stub has a row too, with what was said of it."""
+    rows = db.rows(
+        "SELECT e.id, e.reason, e.excerpt, coalesce(m.title, t.title, ''),"
+        " coalesce(m.message, t.message, '') FROM experiments e"
+        " LEFT JOIN experiment_texts t USING(id) LEFT JOIN temp.messages m USING(id)"
+        " WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY e.id",
+        wanted,
+    )
+    texts = []
+    for row, reason, excerpt, title, message in rows:
+        said = f"{reason}\n{excerpt}".strip()
+        idents = identifiers(f"{title}\n{message}\n{said}")
+        texts.append((row, title, message, said, idents))
+    db.write_searched("experiment_texts", _TEXT, texts)
