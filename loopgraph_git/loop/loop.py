@@ -1,0 +1,389 @@
+"""The loop: retrieve, propose, check, commit, train, evaluate, record, judge, index.
+
+Each stage of an experiment is journalled before the next step begins, so a session
+that is killed anywhere goes on where it was. `Loop.one` is the whole story.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from loopgraph_git.errors import EditError, ExhaustedError, LoopGraphError
+from loopgraph_git.git import commits, refs, trailers, worktree
+from loopgraph_git.git.lock import locked
+from loopgraph_git.loop import fingerprint, gate, judge, measure, results_tsv, runner
+from loopgraph_git.loop.journal import Entry, Journal, Plan, Stage
+from loopgraph_git.loop.proposers import Proposal, Proposer, Request
+from loopgraph_git.records import (
+    Experiment,
+    Judgement,
+    Kind,
+    Oid,
+    Record,
+    Result,
+    Status,
+    Verdict,
+    body_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from loopgraph_git.loopgraph import LoopGraph
+
+_FOREVER = 1_000_000
+
+
+class Progress(Protocol):
+    """Who watches a session; every call is a moment worth showing."""
+
+    def say(self, text: str) -> None:
+        """Show one sentence."""
+        ...
+
+    def training(self, subject: str, seconds: float) -> None:
+        """Show that a run begins, and the budget it has."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Show the last line that the training command printed."""
+        ...
+
+    def measured(self, result: Result) -> None:
+        """Show what a run of the baseline measured."""
+        ...
+
+    def finished(self, experiment: Experiment, number: int, total: int | None) -> None:
+        """Show an experiment that is complete."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What one call sets out to do; without `n` and `hours` it goes on and on."""
+
+    session: str
+    n: int | None = None
+    hours: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a call ended: experiments finished, and why there are no more."""
+
+    done: int
+    why: str
+
+
+class Loop:
+    """One session of experiments on one branch, in a worktree of its own."""
+
+    def __init__(
+        self,
+        lab: LoopGraph,
+        proposer: Proposer,
+        options: Options,
+        *,
+        progress: Progress,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_stage: Callable[[Entry], None] = lambda _entry: None,
+    ) -> None:
+        self.lab = lab
+        self.repo = lab.repo
+        self.config = lab.config
+        self.proposer = proposer
+        self.options = options
+        self.progress = progress
+        self.should_stop = should_stop
+        self.on_stage = on_stage
+        self.branch = refs.session_branch(options.session)
+        self.journal = Journal(self.repo.home / "journal" / f"{options.session}.json")
+        self.run_id = measure.session_run_id(self.repo, options.session)
+
+    def run(self) -> Ended:
+        """Run the experiments that the options ask for, unfinished ones first.
+
+        Raises LockedError when the session is running already, LoopGraphError when
+        the baseline itself cannot be trained.
+        """
+        lock = self.repo.home / "journal" / f"{self.options.session}.lock"
+        with locked(lock, seconds=0.5, what=f"the session {self.options.session}"):
+            self._open()
+            why = "interrupted"
+            try:
+                why = self._all()
+            except runner.InterruptedRunError:
+                self.progress.say("stopped; the same command goes on from here")
+            done = self.journal.plan.done if self.journal.plan else 0
+            # a plan that ended is over; an experiment under way is not
+            self.journal.write(plan=None, entry=self.journal.entry)
+            return Ended(done=done, why=why)
+
+    def _open(self) -> None:
+        head = self.repo.oid("HEAD")
+        self.tree = worktree.open_session(
+            self.repo, self.options.session, baseline=head
+        )
+        killed = runner.sweep(self.run_id)
+        if killed:
+            self.progress.say(f"ended {killed} processes that a killed session left")
+        self.lab.reconcile()
+        self._plan()
+
+    def _plan(self) -> None:
+        """Take up the plan of a call that was killed, or make one for this call."""
+        plan, wanted = self.journal.plan, self.options.n or _FOREVER
+        over = plan and plan.until is not None and plan.until < time.time()
+        if plan and not over and wanted in (plan.target, _FOREVER):
+            self.progress.say(
+                f"going on with a call that was cut off after {plan.done}"
+            )
+            return
+        hours = self.options.hours
+        until = time.time() + hours * 3600 if hours else None
+        plan = Plan(target=wanted, until=until)
+        self.journal.write(plan=plan, entry=self.journal.entry)
+
+    def _all(self) -> str:
+        if self.journal.entry is not None:
+            self.progress.say(f"finishing “{self.journal.entry.subject}”")
+            self.finish(self.journal.entry)
+        self.measure_baseline()
+        while (why := self._over()) is None:
+            try:
+                self.one()
+            except ExhaustedError as error:
+                return str(error)
+        return why
+
+    def _over(self) -> str | None:
+        plan = self.journal.plan
+        if plan is None or plan.done >= plan.target:
+            return "all experiments of this call are done"
+        if plan.until is not None and time.time() >= plan.until:
+            return "the time is up"
+        return "interrupted" if self.should_stop() else None
+
+    # -- the nine steps --------------------------------------------------------
+
+    def one(self) -> None:
+        """Run one experiment from its question to its place in the index."""
+        request, retrieval = self.retrieve()
+        proposal = self.check(self.proposer.propose(request), request)
+        self.finish(self.begin(proposal, retrieval))
+
+    def finish(self, entry: Entry | None) -> None:
+        """Take an experiment from the stage it is at to its end."""
+        steps = {
+            Stage.PROPOSED: self.commit,
+            Stage.COMMITTED: self.train,
+            Stage.MEASURED: self.note,
+            Stage.NOTED: self.judge,
+            Stage.JUDGED: self.index,
+        }
+        while entry is not None:
+            self.on_stage(entry)
+            entry = steps[entry.stage](entry)
+            if entry is not None:
+                self.journal.enter(entry)
+
+    def retrieve(self) -> tuple[Request, str]:
+        """Ask the memory what to try on the code as it is now, and record that."""
+        baseline = self.repo.oid(self.branch)
+        files = gate.editable_files(self.repo, baseline, self.config)
+        found = self.lab.suggest_query(
+            goal=self.config.goal,
+            current_code="\n".join(files.values()),
+            baseline=baseline,
+            session=self.options.session,
+        )
+        protocol = fingerprint.protocol(self.repo, baseline, self.config)
+        request = Request(
+            goal=self.config.goal,
+            files=files,
+            suggestions=found.ranking,
+            methods={method.id: method for method in self.lab.methods()},
+            brief=found.brief,
+            check=lambda after: self._check(files, after, protocol),
+        )
+        return request, found.record.id if found.record else ""
+
+    def _check(
+        self, before: Mapping[str, str], after: Mapping[str, str], protocol: str
+    ) -> None:
+        gate.check(before, after, config=self.config)
+        earlier = self.lab.tried({**before, **after}, protocol=protocol)
+        if earlier is not None:
+            came = f"{earlier.verdict or earlier.status}, {earlier.reason}"
+            raise EditError(
+                f"the same code was tried as {earlier.commit.short} "
+                f"({earlier.subject}): {came}"
+            )
+
+    def check(self, proposal: Proposal, request: Request) -> Proposal:
+        """Return the proposal as it may be committed: refused ones say why."""
+        if proposal.failure:
+            return proposal
+        try:
+            request.check(proposal.files)
+        except EditError as error:
+            allowed = {
+                path: text
+                for path, text in proposal.files.items()
+                if path in self.config.editable
+            }
+            return replace(proposal, files=allowed, failure=str(error))
+        return proposal
+
+    def begin(self, proposal: Proposal, retrieval: str) -> Entry:
+        """Journal a proposal: from here on it is an experiment."""
+        entry = Entry(
+            stage=Stage.PROPOSED,
+            number=(self.journal.plan.done if self.journal.plan else 0) + 1,
+            ts=int(time.time()),
+            baseline=str(self.repo.oid(self.branch)),
+            subject=proposal.title,
+            body=proposal.body,
+            proposer=self.proposer.name,
+            files=dict(proposal.files),
+            methods=proposal.methods,
+            retrieval=retrieval,
+            failure=proposal.failure,
+            tokens=proposal.tokens,
+            cost_usd=proposal.cost_usd,
+        )
+        self.journal.enter(entry)
+        return entry
+
+    def commit(self, entry: Entry) -> Entry:
+        """Make the commit, pin it, and put the session's branch on it."""
+        baseline = Oid(entry.baseline)
+        known = [
+            *((trailers.METHOD, method) for method in entry.methods),
+            (trailers.RETRIEVAL, entry.retrieval),
+            (trailers.PROPOSER, entry.proposer),
+            (trailers.SESSION, self.options.session),
+        ]
+        oid = commits.commit_tree(
+            self.repo,
+            commits.write_tree(self.repo, baseline, entry.files),
+            baseline,
+            trailers.message(entry.subject, entry.body, known),
+            timestamp=entry.ts,
+        )
+        commits.pin(self.repo, oid)
+        if self.repo.oid(self.branch) != oid:
+            self.repo.update_refs((self.branch, str(oid), str(baseline)))
+        return entry.at(Stage.COMMITTED, commit=str(oid))
+
+    def train(self, entry: Entry) -> Entry:
+        """Train the commit under its budget and turn the log into a result."""
+        commit = Oid(entry.commit)
+        job = self._job(commit, self.options.seed, entry)
+        if entry.failure:
+            result = measure.rejected(job, entry.failure)
+        else:
+            self.progress.training(entry.subject, self.config.budget_seconds)
+            result = self._trained(job)
+        record = self.lab.notes.make(Kind.RESULT, commit, body_of(result))
+        return entry.at(Stage.MEASURED, result=record.encode())
+
+    def note(self, entry: Entry) -> Entry:
+        """Write the result as a note, and make up the verdict."""
+        record = Record.decode(entry.result)
+        self.lab.write(record, fresh=False)
+        verdict = self._verdict(Oid(entry.commit), Oid(entry.baseline))
+        made = self.lab.notes.make(Kind.VERDICT, Oid(entry.commit), body_of(verdict))
+        return entry.at(Stage.NOTED, verdict=made.encode())
+
+    def judge(self, entry: Entry) -> Entry:
+        """Write the verdict; a discarded commit leaves the branch, never the pin."""
+        record = Record.decode(entry.verdict)
+        self.lab.write(record, fresh=False)
+        if record.body["value"] != Judgement.KEEP:
+            worktree.move(self.tree, Oid(entry.baseline))
+        return entry.at(Stage.JUDGED)
+
+    def index(self, entry: Entry) -> None:
+        """Bring index and results.tsv up to date; the experiment is over."""
+        self.lab.reconcile()
+        experiment = self.lab.show(entry.commit)
+        if results_tsv.is_wanted(self.repo, self.config):
+            results_tsv.append_row(self.repo, self.config, experiment)
+        plan = self.journal.plan
+        if plan is not None:
+            plan = replace(plan, done=plan.done + 1)
+        self.journal.write(plan=plan, entry=None)
+        total = plan.target if plan and plan.target != _FOREVER else None
+        self.progress.finished(experiment, plan.done if plan else 1, total)
+
+    # -- the baseline ----------------------------------------------------------
+
+    def measure_baseline(self) -> None:
+        """Run what the branch stands on until its value and the noise are known."""
+        tip = self.repo.oid(self.branch)
+        protocol = fingerprint.protocol(self.repo, tip, self.config)
+        known = judge.measured_noise(self.lab.results(protocol=protocol))
+        needed = 1 if known else self.config.baseline_runs
+        for number in range(len(self._values(tip, protocol)), needed):
+            self.progress.training(f"baseline, run {number + 1} of {needed}",
+                                   self.config.budget_seconds)  # fmt: skip
+            result = self._trained(self._job(tip, self.options.seed + number))
+            self.lab.record(tip, result)
+            self.progress.measured(result)
+            if result.status is not Status.OK:
+                raise LoopGraphError(
+                    f"the baseline {tip.short} does not train ({result.status}: "
+                    f"{result.reason}); mend it first:\n{result.excerpt}"
+                )
+        self._keep_baseline(tip)
+
+    def _keep_baseline(self, tip: Oid) -> None:
+        experiment = self.lab.show(str(tip))
+        if experiment.verdict is None:
+            verdict = Verdict(value=Judgement.KEEP, reason="baseline")
+            self.lab.judge(tip, verdict)
+            if results_tsv.is_wanted(self.repo, self.config):
+                row = replace(self.lab.show(str(tip)), subject="baseline")
+                results_tsv.append_row(self.repo, self.config, row)
+
+    def _values(self, commit: Oid, protocol: str, platform: str = "") -> list[float]:
+        found = self.lab.results(protocol=protocol, platform=platform)
+        return [
+            result.value
+            for oid, result in found
+            if oid == commit and result.status is Status.OK and result.value is not None
+        ]
+
+    def _verdict(self, commit: Oid, baseline: Oid) -> Verdict:
+        result = self.lab.results_of(commit)[-1]
+        where = {"protocol": result.protocol, "platform": result.platform}
+        return judge.decide(
+            self.config.metric,
+            result,
+            baseline=baseline,
+            values=self._values(baseline, **where),
+            noise=judge.measured_noise(self.lab.results(**where)),
+        )
+
+    def _job(self, commit: Oid, seed: int, entry: Entry | None = None) -> measure.Job:
+        name = f"{commit}-{time.time_ns()}.log"
+        return measure.Job(
+            tree=self.tree,
+            commit=commit,
+            config=self.config,
+            seed=seed,
+            run_id=f"{self.run_id}{name}",
+            log=self.repo.home / "logs" / name,
+            tokens=entry.tokens if entry else 0,
+            cost_usd=entry.cost_usd if entry else 0.0,
+        )
+
+    def _trained(self, job: measure.Job) -> Result:
+        worktree.move(self.tree, job.commit)
+        worktree.link(self.repo, self.tree, self.config.link)
+        watch = runner.Watch(on_line=self.progress.line, should_stop=self.should_stop)
+        return measure.train(job, watch)

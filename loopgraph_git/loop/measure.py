@@ -1,0 +1,128 @@
+"""One run of the training command on one commit, turned into a result."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loopgraph_git.loop import fingerprint, runner, summary
+from loopgraph_git.records import Result, Status, fitted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loopgraph_git.config import Config
+    from loopgraph_git.git.repo import Repo
+    from loopgraph_git.records import Oid
+
+_SEED = "LOOPGRAPH_SEED"
+_BUDGET = "LOOPGRAPH_BUDGET_SECONDS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be run: a commit, checked out in a worktree of ours."""
+
+    tree: Repo
+    commit: Oid
+    config: Config
+    seed: int
+    run_id: str
+    log: Path
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+
+def session_run_id(repo: Repo, session: str) -> str:
+    """Return the prefix of all run ids of a session, unlike any other clone's."""
+    place = hashlib.sha256(str(repo.common_dir.resolve()).encode()).hexdigest()[:12]
+    return f"{place}/{session}/"
+
+
+def train(job: Job, watch: runner.Watch) -> Result:
+    """Run the training command under its limits and read what it measured.
+
+    Raises InterruptedRunError when the user asked to stop.
+    """
+    config = job.config
+    guarded = (*config.protected, *config.editable)
+    before = fingerprint.digests(job.tree.root, guarded)
+    own = {
+        runner.RUN_ID: job.run_id,
+        _SEED: str(job.seed),
+        _BUDGET: f"{config.budget_seconds:g}",
+    }
+    ended = runner.run_command(
+        config.run,
+        folder=job.tree.root,
+        log=job.log,
+        limits=runner.Limits(
+            wall_clock_seconds=config.wall_clock_seconds,
+            log_bytes=config.log_limit_mb << 20,
+        ),
+        env=runner.training_env(own, allowed=config.env),
+        watch=watch,
+    )
+    changed = [
+        path
+        for path, digest in fingerprint.digests(job.tree.root, guarded).items()
+        if digest != before[path]
+    ]
+    return _result(job, ended, changed)
+
+
+def _result(job: Job, ended: runner.Ended, changed: list[str]) -> Result:
+    found = summary.parse_summary(ended.tail)
+    value = summary.metric_value(found, job.config.metric.name)
+    status, reason = runner.status_of(ended, value)
+    if status is Status.OK and changed:
+        status, reason = Status.REJECTED, f"the run changed {', '.join(changed)}"
+    if status is Status.OK and _impossible(job.config.metric.name, value):
+        status, reason = Status.REJECTED, f"{value:g} is no possible value"
+    ok = status is Status.OK
+    return fitted(
+        Result(
+            status=status,
+            metric=job.config.metric.name,
+            value=value if ok else None,
+            metrics=found,
+            argv=ended.argv,
+            seed=job.seed,
+            seconds=round(ended.seconds, 3),
+            budget_seconds=job.config.budget_seconds,
+            peak_memory_mb=summary.peak_memory_mb(found),
+            protocol=fingerprint.protocol(job.tree, job.commit, job.config),
+            platform=fingerprint.platform(found),
+            sandbox="process group, environment, wall clock and log limits",
+            reason=summary.redact(reason)[:300],
+            excerpt="" if ok else summary.excerpt(ended.tail),
+            log_sha256=ended.log_sha256,
+            log_bytes=ended.log_bytes,
+            curve=summary.curve(ended.tail),
+            tokens=job.tokens,
+            cost_usd=job.cost_usd,
+        )
+    )
+
+
+def _impossible(metric: str, value: float | None) -> bool:
+    """Say whether no run can have measured this: a loss per token is positive."""
+    return value is not None and value <= 0 and ("bpb" in metric or "loss" in metric)
+
+
+def rejected(job: Job, problem: str) -> Result:
+    """Return the result of an edit that was refused before any training."""
+    first, _, rest = problem.partition("\n")
+    return fitted(
+        Result(
+            status=Status.REJECTED,
+            metric=job.config.metric.name,
+            seed=job.seed,
+            protocol=fingerprint.protocol(job.tree, job.commit, job.config),
+            reason=summary.redact(first)[:300],
+            excerpt=summary.redact(rest or first)[-1500:],
+            tokens=job.tokens,
+            cost_usd=job.cost_usd,
+        )
+    )
