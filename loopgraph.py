@@ -1,0 +1,7 @@
+"""The public names, so that `from loopgraph import ResearchFSClient` works."""
+
+from __future__ import annotations
+
+from loopgraph_git import LoopGraph, ResearchFSClient
+
+__all__ = ["LoopGraph", "ResearchFSClient"]

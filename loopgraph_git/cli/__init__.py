@@ -1,0 +1,87 @@
+"""The door for people: parse, call, print, and one place where errors are shown.
+
+Subcommands are imported only when they are called, so that `git lg -h` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from loopgraph_git.errors import LoopGraphError
+
+_COMMANDS = {
+    "init": ("setup", "Find out how this repository trains; write .loopgraph.yml."),
+    "trust": ("setup", "Approve the commands that .loopgraph.yml names."),
+    "experiment": (
+        "experiments",
+        "Propose, train, judge and remember; again and again.",
+    ),
+    "run": ("experiments", "Train one commit and record what came of it."),
+    "log": ("history", "List experiments, the newest first."),
+    "show": ("history", "Show one experiment: its code, runs and verdict."),
+    "best": ("history", "List the experiments with the best metric."),
+    "rank": ("research", "Rank the methods by what is known of them."),
+    "search": ("research", "Search papers, methods and experiments."),
+    "suggest": ("research", "Say what to try next, and why."),
+    "reindex": ("upkeep", "Rebuild the index from git alone."),
+    "doctor": ("upkeep", "Check git, index, settings and tools."),
+    "demo": ("demo", "Make a small repository and run experiments in it."),
+}
+
+
+class _Group(click.Group):
+    """A group that knows its commands by name and imports them when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"loopgraph_git.cli.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(cmd_name)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, words) for name, (_, words) in _COMMANDS.items()]
+            )
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="loopgraph-git", prog_name="git-lg")
+def cli() -> None:
+    """Keep every experiment an agent ever tries: as a commit, with its outcome.
+
+    Example: git lg init && git lg trust && git lg experiment -n 10
+    """
+
+
+def main() -> None:
+    """Run the command line; errors become one message and an exit code."""
+    try:
+        code = cli.main(prog_name="git-lg", standalone_mode=False)
+    except LoopGraphError as error:
+        click.echo(f"git-lg: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("git-lg: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        # the reader has gone (`git lg log | head`); that is no error
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,130 @@
+"""`demo`: a small repository, real training, and what the memory makes of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from loopgraph_git.cli import render
+from loopgraph_git.cli.progress import Shown, Stop
+from loopgraph_git.config import CONFIG_NAME, load_config
+from loopgraph_git.errors import LoopGraphError
+from loopgraph_git.git.repo import Repo, create
+from loopgraph_git.loop import judge
+from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.proposers import RecipeProposer
+from loopgraph_git.loop.trust import trust
+from loopgraph_git.loopgraph import LoopGraph
+from loopgraph_git.resources import resource_dir
+
+_SESSION = "demo"
+_CONFIG = """\
+# Written by `git lg demo`; `git lg init` would find the same.
+run: [{python}, train.py]
+goal: lower validation bits per byte within {budget:g} seconds of training
+metric: {{name: val_bpb, direction: lower}}
+editable: [train.py]
+protected: [prepare.py]
+budget_seconds: {budget:g}
+baseline_runs: 2
+"""
+
+
+@click.command()
+@click.argument("folder", default="loopgraph-demo", type=click.Path(path_type=Path))
+@click.option("-n", default=6, show_default=True, help="How many experiments.")
+@click.option("--budget", default=20.0, show_default=True, help="Seconds of training.")
+def demo(folder: Path, n: int, budget: float) -> None:
+    """Make a small repository and run real experiments in it; again, and it goes on.
+
+    Trains a small GPT on the text of Python's own standard library: no network, no
+    key, no GPU needed. Needs torch (pip install 'loopgraph-git[train]').
+
+    Example: git lg demo -n 6
+    """
+    _need_torch()
+    repo = _repository(folder, budget)
+    config = load_config(repo.root)
+    trust(repo, config)
+    options = Options(session=_SESSION, n=n)
+    with LoopGraph.open(folder) as lab:
+        with Stop() as stop, Shown(config.metric) as shown:
+            ended = Loop(
+                lab, RecipeProposer(), options, progress=shown, should_stop=stop
+            ).run()
+            shown.say(f"{ended.done} experiments: {ended.why}")
+        _summary(lab, folder)
+    if ended.why == "interrupted":
+        click.get_current_context().exit(130)
+
+
+def _need_torch() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    if find_spec("torch") is None:
+        raise LoopGraphError(
+            "the demo trains with torch, which is not installed: "
+            "pip install 'loopgraph-git[train]'"
+        )
+
+
+def _repository(folder: Path, budget: float) -> Repo:
+    if (folder / CONFIG_NAME).exists() and (folder / ".git").exists():
+        return Repo(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise LoopGraphError(
+            f"{folder} holds something else: name another folder for the demo"
+        )
+    shutil.copytree(
+        resource_dir("harness") / "tiny_nanochat",
+        folder,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    # the very Python that runs us is the one that has torch
+    config = _CONFIG.format(python=json.dumps(sys.executable), budget=budget)
+    (folder / CONFIG_NAME).write_text(config, "utf-8")
+    return create(folder, message="Start from tiny_nanochat")
+
+
+def _summary(lab: LoopGraph, folder: Path) -> None:
+    found = lab.experiments(session=_SESSION)
+    click.secho("\nExperiments, the newest first", bold=True)
+    render.experiments(found)
+    start = lab.repo.oid("HEAD")
+    values = [r.value for r in lab.results_of(start) if r.value is not None]
+    tops = lab.best(1)
+    noise = (
+        judge.measured_noise(lab.results(protocol=tops[0].protocol)) if tops else None
+    )
+    if values and tops and tops[0].value is not None and noise:
+        mean = judge.mean(values)
+        gain = lab.config.metric.gain(mean, tops[0].value)
+        click.secho("\nBest against baseline", bold=True)
+        click.echo(
+            f"{tops[0].commit.short} {render.plain(tops[0].subject)}: "
+            f"{lab.config.metric.name} {tops[0].value:.4f}, baseline {mean:.4f}: better "
+            f"by {gain:.4f}\nnoise {noise.sigma:.4f} (standard deviation of "
+            f"{noise.runs} repeated baselines): the gain is {_times(gain, noise.sigma)}"
+        )
+    click.secho("\nMethods, as the memory ranks them for the best code", bold=True)
+    render.ranking(lab.rank(rev=f"lg/{_SESSION}"), 10)
+    click.secho("\nNext", bold=True)
+    for command in (
+        f"cd {folder}",
+        "git lg log                        # every experiment",
+        f"git lg show {found[0].commit.short if found else 'HEAD'}                # its code, runs and verdict",
+        "git lg rank --explain             # what is known of the methods",
+        "git lg suggest                    # what to try next",
+        f"git diff HEAD lg/{_SESSION}             # what has won so far",
+        "git lg experiment -n 6 --session demo",
+    ):
+        click.echo(f"  {command}")
+
+
+def _times(gain: float, sigma: float) -> str:
+    return f"{gain / sigma:.1f} times that" if sigma else "beyond it"

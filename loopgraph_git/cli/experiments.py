@@ -1,0 +1,201 @@
+"""`experiment` and `run`: the commands that train."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from loopgraph_git.cli import render
+from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.cli.progress import Shown, Stop
+from loopgraph_git.errors import RecipeError, UsageError
+from loopgraph_git.git import refs, worktree
+from loopgraph_git.git.lock import locked
+from loopgraph_git.library import recipes
+from loopgraph_git.loop import gate, measure, runner
+from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.proposers import (
+    ChatProposer,
+    Proposer,
+    RecipeProposer,
+    knob_choices,
+)
+from loopgraph_git.loop.providers import ChatProvider
+from loopgraph_git.loop.trust import require_trust
+from loopgraph_git.records import Method, Oid, Result, Status
+
+if TYPE_CHECKING:
+    from loopgraph_git.loopgraph import LoopGraph
+
+
+@click.command()
+@click.option("-n", type=click.IntRange(1), help="How many experiments.")
+@click.option("--hours", type=click.FloatRange(0, min_open=True), help="For how long.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds of training a run.",
+)
+@click.option("--proposer", type=click.Choice(["recipe", "chat"]), help="Who proposes.")
+@click.option("--model", help="The LLM for --proposer chat.")
+@click.option("--session", help="Its name; the default is the branch you are on.")
+@click.option("--seed", default=0, show_default=True, help="The seed of every run.")
+@click.option("--dry-run", is_flag=True, help="Say what would be tried, and why not.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@as_json
+def experiment(  # noqa: PLR0913  one parameter an option
+    *,
+    n: int | None,
+    hours: float | None,
+    budget: float | None,
+    proposer: str | None,
+    model: str | None,
+    session: str | None,
+    seed: int,
+    dry_run: bool,
+    quiet: bool,
+    json_: bool,
+) -> None:
+    """Propose an edit, train it, judge it, remember it; and again.
+
+    Works on its own branch lg/SESSION in a worktree of its own: your checkout is not
+    touched. Without -n and --hours it goes on until you stop it. Ctrl-C once ends the
+    bookkeeping; the same command goes on from there.
+
+    Example: git lg experiment -n 12 --budget 60
+    """
+    lab = opened()
+    lab.require_config()
+    if budget is not None:
+        lab.config = lab.config.with_budget(budget)
+    name = session or default_session(lab)
+    if dry_run:
+        preview(lab, name)
+        return
+    require_trust(lab.repo, lab.trusted_config)
+    started = time.time()
+    made = _proposer(proposer or lab.config.proposer, model or lab.config.chat_model)
+    options = Options(session=name, n=n, hours=hours, seed=seed)
+    with Stop() as stop, Shown(lab.config.metric, quiet=quiet) as shown:
+        ended = Loop(lab, made, options, progress=shown, should_stop=stop).run()
+        shown.say(f"{ended.done} experiments on lg/{name}: {ended.why}")
+    found = [x for x in lab.experiments(session=name) if x.ts >= int(started)]
+    if json_:
+        render.emit_json("experiment", [item.to_dict() for item in found])
+    elif found:
+        render.experiments(found)
+    if ended.why == "interrupted":
+        click.get_current_context().exit(130)
+
+
+def default_session(lab: LoopGraph) -> str:
+    """Return the name of the branch that the user is on, as a session's name."""
+    branch = (lab.repo.branch() or "detached").removeprefix("refs/heads/")
+    return refs.slug(branch.removeprefix("lg/"))
+
+
+def _proposer(name: str, model: str) -> Proposer:
+    if name == "recipe":
+        return RecipeProposer()
+    if name != "chat":
+        raise UsageError(f"no proposer is called {name!r}: recipe or chat")
+    if not model:
+        raise UsageError(
+            "name the LLM: `--model NAME`, or chat_model in .loopgraph.yml"
+        )
+    return ChatProposer(ChatProvider(model))
+
+
+def preview(lab: LoopGraph, session: str) -> None:
+    """Print which recipes apply to the code as it is, and why the others do not."""
+    tip = lab.repo.find(refs.session_branch(session)) or lab.repo.oid("HEAD")
+    files = gate.editable_files(lab.repo, tip, lab.config)
+    answer = lab.rank(goal=lab.config.goal, rev=str(tip))
+    methods = {method.id: method for method in lab.methods()}
+    rows = [
+        (item.method, render.number(item.score), *_fits(methods[item.method], files))
+        for item in answer.ranking
+    ]
+    fits = [(name, score, why) for name, score, ok, why in rows if ok]
+    misfits = [(name, why) for name, _, ok, why in rows if not ok]
+    click.echo(f"would run `{' '.join(lab.config.run)}` on lg/{session}\n")
+    click.echo(f"{len(fits)} recipes apply to {', '.join(files)} at {tip.short}:\n")
+    render.table(["method", ">score", "recipe"], fits)
+    if misfits:
+        click.echo(f"\n{len(misfits)} do not:\n")
+        render.table(["method", "why not"], misfits)
+
+
+def _fits(method: Method, files: dict[str, str]) -> tuple[bool, str]:
+    if not method.recipe:
+        return False, "no recipe: it needs a person or a chat proposer"
+    why = "there is no file to edit"
+    for path, source in files.items():
+        if recipes.detect(method, source):
+            return False, f"{path} has it already"
+        for knobs in reversed(knob_choices(method)):
+            try:
+                recipes.apply_recipe(method, source, knobs=knobs)
+            except RecipeError as error:
+                why = str(error).removeprefix(f"{method.id}: ")
+            else:
+                return True, method.title
+    return False, why
+
+
+@click.command()
+@click.argument("rev", default="HEAD")
+@click.option("--seed", default=0, show_default=True, help="The seed of the run.")
+@click.option(
+    "--budget", type=click.FloatRange(0, min_open=True), help="Seconds of training."
+)
+@as_json
+def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
+    """Train one commit in a worktree of its own and record what came of it.
+
+    Changes that are not committed are not part of the run.
+
+    Example: git lg run HEAD --seed 1
+    """
+    lab = opened()
+    lab.require_config()
+    require_trust(lab.repo, lab.trusted_config)
+    if budget is not None:
+        lab.config = lab.config.with_budget(budget)
+    commit = lab.repo.oid(rev)
+    if not lab.repo.bare and lab.repo.text("status", "--porcelain", "-uno"):
+        click.echo("note: uncommitted changes are not part of this run", err=True)
+    with Stop() as stop, Shown(lab.config.metric) as shown:
+        result = _trained(
+            lab, commit, seed, runner.Watch(on_line=shown.line, should_stop=stop)
+        )
+    lab.record(commit, result)
+    item = lab.show(str(commit))
+    if json_:
+        render.emit_json("run", item.to_dict())
+    else:
+        render.experiments([item])
+        if result.excerpt:
+            click.echo("\n" + render.block(result.excerpt))
+    click.get_current_context().exit(0 if result.status is Status.OK else 1)
+
+
+def _trained(lab: LoopGraph, commit: Oid, seed: int, watch: runner.Watch) -> Result:
+    name = f"run-{commit.short}-{time.time_ns()}"
+    with locked(lab.repo.home / "journal" / "run.lock", what="`git lg run`"):
+        tree = worktree.open_detached(lab.repo, "run", commit)
+        worktree.link(lab.repo, tree, lab.config.link)
+        job = measure.Job(
+            tree=tree,
+            commit=commit,
+            config=lab.config,
+            seed=seed,
+            run_id=measure.session_run_id(lab.repo, "run") + name,
+            log=lab.repo.home / "logs" / f"{name}.log",
+        )
+        try:
+            return measure.train(job, watch)
+        except runner.InterruptedRunError as error:
+            raise click.Abort from error

@@ -1,0 +1,87 @@
+"""`log`, `show` and `best`: what has been tried."""
+
+from __future__ import annotations
+
+import click
+
+from loopgraph_git.cli import render
+from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.records import Judgement
+
+_VERDICTS = [str(item) for item in Judgement]
+
+
+@click.command()
+@click.option("-n", "limit", default=20, show_default=True, help="How many; 0 is all.")
+@click.option("--session", help="Only this session.")
+@click.option("--verdict", type=click.Choice(_VERDICTS), help="Only this verdict.")
+@as_json
+def log(limit: int, session: str | None, verdict: str | None, *, json_: bool) -> None:
+    """List experiments, the newest first.
+
+    Example: git lg log -n 50 --verdict keep
+    """
+    found = opened().experiments(
+        session=session,
+        verdict=Judgement(verdict) if verdict else None,
+        limit=limit or None,
+    )
+    if json_:
+        render.emit_json("log", [item.to_dict() for item in found])
+    else:
+        render.experiments(found)
+
+
+@click.command()
+@click.argument("commit")
+@as_json
+def show(commit: str, *, json_: bool) -> None:
+    """Show one experiment: what changed, what was measured, what was decided.
+
+    Example: git lg show 3f2a91c
+    """
+    lab = opened()
+    item = lab.show(commit)
+    records = lab.records_of(item.commit)
+    if json_:
+        plain = [
+            {**record.body, "kind": record.kind, "id": record.id} for record in records
+        ]
+        render.emit_json("show", {**item.to_dict(), "records": plain})
+        return
+    click.secho(f"experiment {item.commit}", fg="yellow")
+    pairs = {
+        "session": item.session,
+        "proposer": item.proposer,
+        "methods": ", ".join(item.methods),
+        "date": render.when(item.ts),
+        "verdict": f"{item.verdict}: {item.reason}" if item.verdict else "",
+        item.metric or "metric": render.number(item.value, 6) if item.value else "",
+        "runs": str(item.runs),
+        "platform": item.platform,
+        "protocol": item.protocol,
+    }
+    for key, value in pairs.items():
+        if value:
+            click.echo(f"{key + ':':<10} {render.plain(value)}")
+    click.echo(f"\n    {render.plain(item.subject)}\n")
+    if item.excerpt:
+        click.echo(render.block(item.excerpt) + "\n")
+    click.echo(render.block(lab.diff(item.commit)))
+
+
+@click.command()
+@click.option("-k", default=10, show_default=True, help="How many.")
+@as_json
+def best(k: int, *, json_: bool) -> None:
+    """List the experiments with the best metric, whatever became of them.
+
+    Only results of one protocol and platform compare; the newest one counts.
+
+    Example: git lg best -k 5 --json
+    """
+    found = opened().best(k)
+    if json_:
+        render.emit_json("best", [item.to_dict() for item in found])
+    else:
+        render.experiments(found)

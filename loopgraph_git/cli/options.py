@@ -1,0 +1,28 @@
+"""Options that several commands share, and the repository they work on."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import click
+
+from loopgraph_git.loopgraph import LoopGraph
+
+F = TypeVar("F")
+
+
+def as_json(command: F) -> F:
+    """Add `--json`."""
+    option: Any = click.option(
+        "--json", "json_", is_flag=True, help="Print JSON, and nothing else, on stdout."
+    )
+    decorated: F = option(command)
+    return decorated
+
+
+def opened() -> LoopGraph:
+    """Return the repository of the current folder, its index up to date."""
+    lab = LoopGraph.open()
+    click.get_current_context().call_on_close(lab.close)
+    lab.reconcile()
+    return lab

@@ -1,0 +1,251 @@
+"""ResearchFSClient: the memory as a program sees it, with or without a repository.
+
+client = ResearchFSClient("researchfs.db")
+context = client.suggest_query(goal="lower val_bpb", current_code=train_py)
+print(context.brief)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from loopgraph_git.library import recipes
+from loopgraph_git.library.packs import chunks_of, load_packs, papers_of
+from loopgraph_git.researchfs import ranking, standings
+from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
+from loopgraph_git.researchfs.codemap import code_map
+from loopgraph_git.researchfs.search import method_ranks
+from loopgraph_git.researchfs.search import search as search_store
+from loopgraph_git.researchfs.store import Store
+from loopgraph_git.researchfs.trials import Context, Fit, Question
+from loopgraph_git.resources import resource_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from loopgraph_git.records import (
+        Experiment,
+        Hit,
+        Method,
+        Metric,
+        Record,
+        Suggestion,
+    )
+    from loopgraph_git.researchfs.trials import Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the memory answers: ranked methods, a pack of them, and a brief.
+
+    `ranking` holds every method, best first, `suggestions` the few that were chosen
+    from it, `standings` what is known of each. `brief` is the text an agent is given,
+    `tokens` its size by estimate. `record` is the note that keeps the question.
+    """
+
+    goal: str
+    ranking: tuple[Suggestion, ...]
+    suggestions: tuple[Suggestion, ...]
+    standings: dict[str, Standing]
+    methods: dict[str, Method] = field(repr=False)
+    brief: str = ""
+    record: Record | None = None
+
+    @property
+    def tokens(self) -> int:
+        """The size of the brief, estimated."""
+        return estimate_tokens(self.brief)
+
+    def recorded(self, record: Record) -> Self:
+        """Return the answer with the record that keeps it."""
+        return replace(self, record=record)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values: goal, suggestions with factors, brief, tokens."""
+        return {
+            "goal": self.goal,
+            "suggestions": [self.method_dict(item) for item in self.suggestions],
+            "brief": self.brief,
+            "tokens": self.tokens,
+            "retrieval": self.record.id if self.record else None,
+        }
+
+    def method_dict(self, item: Suggestion) -> dict[str, Any]:
+        """Return one suggestion with all that is known of its method."""
+        standing, method = self.standings[item.method], self.methods[item.method]
+        known = {
+            name: getattr(standing, name)
+            for name in (
+                "n", "wins", "crashes", "win_rate", "win_interval", "mean_gain",
+                "gain_interval", "last_ts",
+            )
+        }  # fmt: skip
+        named = {"title": method.title, "family": method.family, **known}
+        return {**asdict(item), **named, "outcomes": list(standing.outcomes)}
+
+
+class ResearchFSClient:
+    """The memory in one database file: methods, papers, experiments, outcomes.
+
+    Use it in a `with` statement, or close it. The method packs that ship with the
+    package are loaded first, then those of the folders in `packs`, overriding by id.
+    """
+
+    def __init__(
+        self, path: Path | str = "researchfs.db", *, packs: Sequence[Path] = ()
+    ) -> None:
+        self.store = Store.open(path)
+        self._folders = [resource_dir("packs"), *packs]
+        try:
+            self.load_packs()
+        except BaseException:
+            self.store.close()
+            raise
+
+    @staticmethod
+    def discard(path: Path | str) -> None:
+        """Delete a database that cannot be read, so that it can be built anew."""
+        Store.discard(path)
+
+    def close(self) -> None:
+        """Close the database; closing twice is fine."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def load_packs(self, *, force: bool = False) -> None:
+        """Load the method packs where they have changed; raises PackError."""
+        digest = self._digest()
+        if self.store.meta("packs") == digest and not force:
+            return
+        packs = load_packs([folder for folder in self._folders if folder.is_dir()])
+        methods = {method.id: method for pack in packs for method in pack.methods}
+        with self.store.transaction():
+            self.store.put_packs(
+                papers_of(methods.values()),
+                chunks_of(methods.values()),
+                methods.values(),
+            )
+            self.store.set_meta("packs", digest)
+
+    def _digest(self) -> str:
+        """Return a digest of the pack files: parsing them is the slow part."""
+        made = hashlib.sha256()
+        for folder in self._folders:
+            for path in sorted(folder.glob("*.y*ml")):
+                made.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return made.hexdigest()
+
+    def methods(self) -> list[Method]:
+        """Return every method that a pack defines, by id."""
+        return self.store.methods()
+
+    def search(
+        self, query: str, *, k: int = 10, kinds: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Return the k best answers; any text is a query, none is an error."""
+        return search_store(self.store, query, k=k, kinds=kinds)
+
+    def rank(
+        self,
+        *,
+        goal: str = "",
+        current_code: str = "",
+        metric: Metric | None = None,
+        session: str = "",
+        baseline: str = "",
+        k: int = 5,
+    ) -> Answer:
+        """Rank every method for some code; nothing is recorded.
+
+        `baseline` names the commit that the code is at: tries on it tire a method.
+        """
+        methods = self.methods()
+        trials = standings.trials(self.store, metric.name if metric else "")
+        question = Question(
+            session=session,
+            states=standings.states_of(self.store, baseline)
+            if baseline
+            else frozenset(),
+            contexts={item.id: c for item, c in fits(methods, current_code)},
+            asked=standings.asked(self.store),
+            relevance=method_ranks(self.store, goal),
+        )
+        ranked, known = ranking.rank(methods, trials, question)
+        chosen = ranking.pack_of(k, ranked, methods=methods, standings=known)
+        return Answer(
+            goal=goal,
+            ranking=tuple(ranked),
+            suggestions=tuple(chosen),
+            standings=known,
+            methods={method.id: method for method in methods},
+        )
+
+    def suggest_query(  # noqa: PLR0913  the question, and what it is about
+        self,
+        goal: str,
+        current_code: str = "",
+        *,
+        k: int = 5,
+        token_limit: int = 600,
+        metric: Metric | None = None,
+        session: str = "",
+        baseline: str = "",
+    ) -> Answer:
+        """Return a ranked pack of k methods and a brief of at most `token_limit`."""
+        answer = self.rank(
+            goal=goal,
+            current_code=current_code,
+            metric=metric,
+            session=session,
+            baseline=baseline,
+            k=k,
+        )
+        brief = Brief(
+            goal=goal,
+            suggestions=answer.suggestions,
+            methods=answer.methods,
+            standings=answer.standings,
+            tried=self._tried_on(baseline),
+            code_map=code_map(current_code) if current_code else "",
+        )
+        return replace(answer, brief=render_brief(brief, token_limit=token_limit))
+
+    def _tried_on(self, baseline: str) -> list[Experiment]:
+        """Return what was tried on a commit, the newest first."""
+        if not baseline:
+            return []
+        return [item for item in self.store.experiments() if item.parent == baseline]
+
+
+def fits(methods: Sequence[Method], code: str) -> list[tuple[Method, Context]]:
+    """Return how each method stands to some code: present, in conflict, missing, fit."""
+    if not code:
+        return [(method, Context()) for method in methods]
+    present = {method.id for method in methods if recipes.detect(method, code)}
+    return [(method, _fit(method, code, present)) for method in methods]
+
+
+def _fit(method: Method, code: str, present: set[str]) -> Context:
+    if method.id in present:
+        return Context(Fit.PRESENT, "the code has it already")
+    against = [name for name in method.conflicts if name in present]
+    if against:
+        return Context(Fit.CONFLICT, f"conflicts with {', '.join(against)}")
+    lacking = recipes.missing(method, code)
+    if lacking:
+        return Context(Fit.MISSING, "; ".join(lacking))
+    return Context()

@@ -1,0 +1,338 @@
+"""LoopGraph: git and the memory joined.
+
+Git is the record. Every command first *reconciles*: it reads what refs and notes
+say that the index has not seen yet. Deleting the database and calling `reindex`
+gives the same answers.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from loopgraph_git.client import Answer, ResearchFSClient
+from loopgraph_git.config import CONFIG_NAME, Config, load_config
+from loopgraph_git.errors import ConfigError, GitError, StoreError
+from loopgraph_git.git import commits, refs
+from loopgraph_git.git.notes import Notes
+from loopgraph_git.git.repo import Repo
+from loopgraph_git.library.meaning import normalised
+from loopgraph_git.records import (
+    Experiment,
+    Kind,
+    Oid,
+    Record,
+    Result,
+    Retrieval,
+    Status,
+    Verdict,
+    body_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from loopgraph_git.records import Hit, Judgement, Method
+
+_PARSED = 300
+
+
+class Finding(NamedTuple):
+    """One thing that `doctor` looked at."""
+
+    subject: str
+    words: str
+    ok: bool = True
+
+
+class LoopGraph:
+    """The memory of one repository: its experiments, and what is known besides.
+
+    Use it in a `with` statement, or close it. `config` is None-safe: without a
+    `.loopgraph.yml` the defaults hold until a command needs the real one.
+    """
+
+    def __init__(
+        self, repo: Repo, client: ResearchFSClient, config: Config | None = None
+    ) -> None:
+        self.repo = repo
+        self.client = client
+        self.notes = Notes(repo)
+        self.trusted_config = config or Config()
+        self.config = self.trusted_config
+        self._configured = config is not None
+        self._meanings: dict[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def open(cls, folder: Path | str = ".", *, fresh: bool = False) -> Self:
+        """Open the repository that a folder is in.
+
+        With `fresh` an index that cannot be read is thrown away; it is derived.
+        Raises NotARepositoryError, ConfigError or StoreError.
+        """
+        repo = Repo(Path(folder))
+        config = None
+        if not repo.bare and (repo.root / CONFIG_NAME).exists():
+            config = load_config(repo.root)
+        packs = [] if repo.bare else [repo.root / (config or Config()).packs]
+        path = repo.home / "researchfs.db"
+        try:
+            client = ResearchFSClient(path, packs=packs)
+        except StoreError:
+            if not fresh:
+                raise
+            ResearchFSClient.discard(path)
+            client = ResearchFSClient(path, packs=packs)
+        return cls(repo, client, config)
+
+    def close(self) -> None:
+        """Close the index; closing twice is fine."""
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def require_config(self) -> None:
+        """Raise ConfigError when the repository has no `.loopgraph.yml`."""
+        if not self._configured:
+            raise ConfigError(
+                f"no {CONFIG_NAME} in {self.repo.root}: run `git lg init` to write one"
+            )
+
+    # -- from git to the index -------------------------------------------------
+
+    def reconcile(self) -> None:
+        """Index what refs and notes say that the index has not seen yet."""
+        store = self.client.store
+        tips = self.notes.refs()
+        seen = store.ref_tips()
+        moved = {ref: seen.get(ref, "") for ref in tips if seen.get(ref) != tips[ref]}
+        pinned = {refs.pinned(ref) for ref in self.repo.refs(refs.PINS)}
+        known = store.known_commits()
+        if not moved and pinned <= known and seen.keys() == tips.keys():
+            return
+        records = list(self.notes.records(moved))
+        wanted = (pinned | {record.commit for record in records}) - known
+        with store.transaction():
+            store.put_commits(commits.read_commits(self.repo, wanted))
+            store.put_records(records)
+            store.set_ref_tips(tips)
+
+    def reindex(self) -> dict[str, int]:
+        """Build the index anew from refs, notes and packs; returns what it holds."""
+        store = self.client.store
+        with store.transaction():
+            store.clear()
+            self.client.load_packs(force=True)
+            self.reconcile()
+        store.optimise()
+        return store.counts()
+
+    # -- facts go in -----------------------------------------------------------
+
+    def record(self, commit: Oid, result: Result) -> Record:
+        """Write the result of a run: a note in git first, then the index."""
+        return self._new(Kind.RESULT, commit, body_of(result))
+
+    def judge(self, commit: Oid, verdict: Verdict) -> Record:
+        """Write a verdict on an experiment."""
+        return self._new(Kind.VERDICT, commit, body_of(verdict))
+
+    def _new(self, kind: Kind, commit: Oid, body: dict[str, object]) -> Record:
+        record = self.notes.make(kind, commit, body)
+        self.write(record)
+        return record
+
+    def write(self, record: Record, *, fresh: bool = True) -> None:
+        """Write a record that was made before; with `fresh=False`, at most once."""
+        self.notes.append(record, fresh=fresh)
+        store = self.client.store
+        with store.transaction():
+            if not store.knows(record.commit):
+                store.put_commits(commits.read_commits(self.repo, [record.commit]))
+            store.put_records([record])
+
+    # -- questions -------------------------------------------------------------
+
+    def experiments(
+        self,
+        *,
+        session: str | None = None,
+        verdict: Judgement | None = None,
+        limit: int | None = None,
+    ) -> list[Experiment]:
+        """Return experiments, the newest first."""
+        return self.client.store.experiments(
+            session=session, verdict=verdict, limit=limit
+        )
+
+    def show(self, rev: str) -> Experiment:
+        """Return the experiment that a rev or the start of an oid names."""
+        found = self.client.store.experiment(rev)
+        if found is None:
+            with suppress(GitError):
+                found = self.client.store.experiment(self.repo.oid(rev))
+        if found is None:
+            raise GitError(f"{rev!r} is no experiment: `git lg log` lists them")
+        return found
+
+    def records_of(self, commit: Oid) -> list[Record]:
+        """Return every record about a commit, the oldest first."""
+        return self.client.store.records_of(commit)
+
+    def results_of(self, commit: Oid) -> list[Result]:
+        """Return the runs of a commit, the oldest first."""
+        return self.client.store.results_of(commit)
+
+    def results(self, *, protocol: str, platform: str = "") -> list[tuple[Oid, Result]]:
+        """Return all runs of one protocol (and platform), with their commits."""
+        return self.client.store.results(protocol=protocol, platform=platform)
+
+    def best(self, k: int = 10) -> list[Experiment]:
+        """Return the k best experiments among those that compare.
+
+        Results compare within one protocol and platform: that of the newest result.
+        """
+        newest = next((x for x in self.experiments() if x.value is not None), None)
+        if newest is None:
+            return []
+        return self.client.store.best(
+            k,
+            self.config.metric.direction,
+            metric=newest.metric,
+            protocol=newest.protocol,
+            platform=newest.platform,
+        )
+
+    def tried(self, files: Mapping[str, str], *, protocol: str) -> Experiment | None:
+        """Return an experiment that measured these editable files, or None.
+
+        Code that differs in comments and formatting alone is the same. It is looked
+        for among the newest few hundred, since each has to be parsed once.
+        """
+        meaning = tuple(normalised(files[path]) for path in self.config.editable)
+        earlier = (
+            item
+            for item in self.experiments(limit=_PARSED)
+            if item.protocol == protocol and item.status not in (None, Status.REJECTED)
+        )
+        return next((x for x in earlier if self._meaning(x.tree) == meaning), None)
+
+    def _meaning(self, tree: Oid) -> tuple[str, ...]:
+        """Return the editable code of a tree without comments and formatting."""
+        if tree not in self._meanings:
+            texts = [self.repo.file(tree, path) or "" for path in self.config.editable]
+            self._meanings[tree] = tuple(normalised(text) for text in texts)
+        return self._meanings[tree]
+
+    def diff(self, commit: Oid) -> str:
+        """Return what a commit changed against its first parent."""
+        return self.repo.text(
+            "diff-tree", "-p", "--root", "--no-commit-id", "--no-ext-diff",
+            "--no-textconv", "--first-parent", "-m", commit,
+        )  # fmt: skip
+
+    def code(self, rev: str) -> str:
+        """Return the editable code at a rev, "" where there is none."""
+        texts = [self.repo.file(rev, path) for path in self.config.editable]
+        return "\n".join(text for text in texts if text)
+
+    def methods(self) -> list[Method]:
+        """Return every method that a pack defines."""
+        return self.client.methods()
+
+    def search(
+        self, query: str, *, k: int = 10, kinds: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Search papers, methods and experiments; any text is a query."""
+        return self.client.search(query, k=k, kinds=kinds)
+
+    def rank(self, *, goal: str = "", rev: str = "HEAD") -> Answer:
+        """Rank all methods for the code at a rev, without recording the question."""
+        return self.client.rank(
+            goal=goal or self.config.goal,
+            current_code=self.code(rev),
+            metric=self.config.metric,
+        )
+
+    def suggest_query(
+        self,
+        goal: str = "",
+        current_code: str | None = None,
+        *,
+        baseline: Oid | None = None,
+        session: str = "",
+        k: int = 5,
+        token_limit: int = 600,
+    ) -> Answer:
+        """Ask what to try next, and record the question on the baseline.
+
+        Without `current_code` the code at the baseline counts, without `baseline`
+        the commit at HEAD.
+        """
+        baseline = baseline or self.repo.oid("HEAD")
+        answer = self.client.suggest_query(
+            goal=goal or self.config.goal,
+            current_code=self.code(baseline) if current_code is None else current_code,
+            k=k,
+            token_limit=token_limit,
+            metric=self.config.metric,
+            session=session,
+            baseline=baseline,
+        )
+        retrieval = Retrieval(
+            goal=answer.goal[:300],
+            suggestions=answer.suggestions,
+            tokens=answer.tokens,
+        )
+        return answer.recorded(self._new(Kind.RETRIEVAL, baseline, body_of(retrieval)))
+
+    # -- health ----------------------------------------------------------------
+
+    def examine(self) -> list[Finding]:
+        """Look at index, notes, pins and settings; each finding says what to do."""
+        problems = self.client.store.check()
+        index = [Finding("index", words, ok=False) for words in problems]
+        return [
+            *(index or [Finding("index", f"sound, {self._counted()}")]),
+            self._examine_pins(),
+            self._examine_notes(),
+            self._examine_config(),
+        ]
+
+    def _counted(self) -> str:
+        counts = self.client.store.counts()
+        return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+    def _examine_pins(self) -> Finding:
+        pins = [refs.pinned(ref) for ref in self.repo.refs(refs.PINS)]
+        found = {name for name, _, _ in self.repo.objects(pins)}
+        lost = [oid.short for oid in pins if oid not in found]
+        if lost:
+            words = f"{len(lost)} pinned commits are missing ({lost[0]}, …): git fsck"
+            return Finding("pins", words, ok=False)
+        return Finding("pins", f"{len(pins)} commits kept alive, all readable")
+
+    def _examine_notes(self) -> Finding:
+        tips = self.notes.refs()
+        count = sum(1 for _ in self.notes.records(dict.fromkeys(tips, "")))
+        return Finding("notes", f"{count} records by {len(tips)} writers")
+
+    def _examine_config(self) -> Finding:
+        if not self._configured:
+            return Finding("settings", "none: run `git lg init`", ok=False)
+        return Finding("settings", f"{CONFIG_NAME} is valid")
+
+    def dump(self) -> Iterator[str]:
+        """Yield every row of the index as a line of JSON."""
+        return self.client.store.dump()

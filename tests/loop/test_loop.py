@@ -1,0 +1,322 @@
+"""The loop on real repositories and real processes, with scripted proposals."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from loopgraph_git.errors import LockedError, LoopGraphError
+from loopgraph_git.loop.journal import Stage
+from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.proposers import Proposal, ScriptedProposer
+from loopgraph_git.loopgraph import LoopGraph
+from loopgraph_git.records import Judgement, Status
+from tests.conftest import SOURCE, TRAIN, git, make_toy
+
+
+class Silent:
+    """Progress that is kept in a list."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text):
+        self.said.append(text)
+
+    def training(self, subject, seconds):
+        self.said.append(f"training {subject} for {seconds:g} s")
+
+    def line(self, text):
+        pass
+
+    def measured(self, result):
+        self.said.append(f"measured {result.value}")
+
+    def finished(self, experiment, number, total):
+        self.said.append(f"{number}/{total} {experiment.verdict}")
+
+
+def edit(title: str, old: str, new: str) -> Proposal:
+    assert old in TRAIN
+    return Proposal(title=title, files={"train.py": TRAIN.replace(old, new)})
+
+
+def run(toy, proposals, **options):
+    with LoopGraph.open(toy.root) as lab:
+        progress = Silent()
+        made = Options(session="s", n=len(proposals), **options)
+        loop = Loop(lab, ScriptedProposer(proposals), made, progress=progress)
+        ended = loop.run()
+        return ended, lab.experiments(session="s")[::-1], progress.said
+
+
+def snapshot(root: Path) -> dict[str, str]:
+    """Return a digest of everything the user owns in a repository."""
+    kept = {"refs/heads/main": git(root, "rev-parse", "HEAD")}
+    paths = [p for p in root.rglob("*") if p.is_file() and ".git" not in p.parts]
+    paths += [root / ".git" / name for name in ("HEAD", "index", "config")]
+    for path in paths:
+        kept[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return kept
+
+
+BAD = {
+    "does not compile": (
+        edit("No colon", "def main():", "def main()"),
+        Status.REJECTED,
+        "does not compile: line 11",
+    ),
+    "changes nothing": (
+        Proposal(title="Nothing", files={"train.py": TRAIN}),
+        Status.REJECTED,
+        "the edit changes nothing",
+    ),
+    "a protected file": (
+        Proposal(title="Goalposts", files={"prepare.py": "evaluate = lambda *_: 0\n"}),
+        Status.REJECTED,
+        "prepare.py may not be edited",
+    ),
+    "raises": (
+        edit(
+            "Boom", "    budget =", "    raise ValueError('no layer 7')\n    budget ="
+        ),
+        Status.CRASH,
+        "no layer 7",
+    ),
+    "past the budget": (
+        edit("Sleepy", "    budget =", "    import time; time.sleep(60)\n    budget ="),
+        Status.TIMEOUT,
+        "wall clock",
+    ),
+    "not a number": (
+        edit("NaN", "evaluate(LEARNING_RATE, BATCH)", "float('nan')"),
+        Status.NAN,
+        "not a finite number",
+    ),
+    "fills the log": (
+        edit(
+            "Chatty", "    budget =", "    while True: print('x' * 999)\n    budget ="
+        ),
+        Status.CRASH,
+        "MiB of log",
+    ),
+    "rewrites the evaluator": (
+        edit(
+            "Sly",
+            "    budget =",
+            "    open('prepare.py', 'a').write('#')\n    budget =",
+        ),
+        Status.REJECTED,
+        "the run changed prepare.py",
+    ),
+    "an impossible value": (
+        edit("Too good", "evaluate(LEARNING_RATE, BATCH)", "-37.8"),
+        Status.REJECTED,
+        "-37.8 is no possible value",
+    ),
+}
+
+
+def test_every_way_to_fail_is_recorded_with_its_reason_and_the_loop_goes_on(toy):
+    toy.write(timeout_seconds=2, log_limit_mb=1)
+    good = edit("Higher rate", "1e-3", "2e-3")
+    before = snapshot(toy.root)
+    ended, found, _ = run(toy, [*(item[0] for item in BAD.values()), good])
+    assert ended.done == len(BAD) + 1
+    by_subject = {item.subject: item for item in found}
+    for proposal, status, words in BAD.values():
+        item = by_subject[proposal.title]
+        assert item.status is status, item
+        assert item.verdict is Judgement.CRASH
+        assert words in item.reason
+        assert item.value is None
+    assert by_subject["Boom"].excerpt.startswith("Traceback")
+    assert "ValueError: no layer 7" in by_subject["Boom"].excerpt
+    assert by_subject["Higher rate"].verdict is Judgement.KEEP
+    assert snapshot(toy.root) == before
+
+
+def test_code_of_what_was_refused_can_still_be_read(toy):
+    _, found, _ = run(toy, [BAD["does not compile"][0], BAD["a protected file"][0]])
+    by_subject = {item.subject: item for item in found}
+    code = git(toy.root, "show", f"{by_subject['No colon'].commit}:train.py")
+    assert "def main()\n" in code
+    # the protected file of the other proposal is in no commit
+    kept = git(toy.root, "show", f"{by_subject['Goalposts'].commit}:prepare.py")
+    assert "lambda" not in kept
+
+
+def test_only_what_beats_the_noise_advances_the_branch(toy):
+    better = edit("Better", "1e-3", "2e-3")
+    worse = Proposal(title="Worse", files={"train.py": TRAIN.replace("1e-3", "9e-3")})
+    tiny = Proposal(
+        title="Tiny", files={"train.py": TRAIN.replace("1e-3", "2.00001e-3")}
+    )
+    _, found, said = run(toy, [better, worse, tiny])
+    verdicts = {item.subject: item.verdict for item in found}
+    assert verdicts == {
+        "Better": Judgement.KEEP,
+        "Worse": Judgement.DISCARD,
+        "Tiny": Judgement.DISCARD,
+    }
+    tip = git(toy.root, "log", "-1", "--format=%s", "lg/s")
+    assert tip == "Better"
+    assert said[:4] == [
+        "training baseline, run 1 of 2 for 5 s",
+        "measured 1.11",
+        "training baseline, run 2 of 2 for 5 s",
+        "measured 1.111",
+    ]
+
+
+def test_a_commit_carries_what_was_known_before_training(toy):
+    proposal = Proposal(
+        title="Try it",
+        files={"train.py": TRAIN.replace("1e-3", "2e-3")},
+        methods=("learning-rate",),
+        body="Because.",
+    )
+    _, [item], _ = run(toy, [proposal])
+    message = git(toy.root, "show", "-s", "--format=%B", item.commit)
+    assert message.splitlines() == [
+        "Try it",
+        "",
+        "Because.",
+        "",
+        "Loopgraph-Method: learning-rate",
+        f"Loopgraph-Retrieval: {item.retrieval}",
+        "Loopgraph-Proposer: scripted",
+        "Loopgraph-Session: s",
+    ]
+    assert item.methods == ("learning-rate",)
+    assert item.retrieval
+
+
+def test_the_same_code_is_not_trained_twice(toy):
+    once = edit("Once", "1e-3", "9e-3")
+    remark = edit("Again", "1e-3", "9e-3  # a remark changes nothing")
+    _, found, _ = run(toy, [once, remark])
+    by_subject = {item.subject: item for item in found}
+    again = by_subject["Again"]
+    assert again.status is Status.REJECTED
+    short = by_subject["Once"].commit.short
+    assert f"the same code was tried as {short} (Once): discard, worse" in again.reason
+
+
+def test_a_baseline_that_does_not_train_stops_the_session_in_words(toy):
+    (toy.root / "train.py").write_text("raise SystemExit('no data')\n")
+    git(toy.root, "commit", "-qam", "Break")
+    with pytest.raises(LoopGraphError, match="does not train") as caught:
+        run(toy, [edit("Never", "1e-3", "2e-3")])
+    assert "no data" in str(caught.value)
+
+
+def test_a_session_runs_once_at_a_time(toy):
+    holder = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from loopgraph_git.git.lock import locked\n"
+        "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    lock = toy.root / ".git" / "loopgraph" / "journal" / "s.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(lock)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **SOURCE},
+    ) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(LockedError, match="the session s is in use"):
+            run(toy, [edit("Never", "1e-3", "2e-3")])
+        process.kill()
+
+
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.loop.test_loop import Silent
+from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.proposers import RecipeProposer
+from loopgraph_git.loopgraph import LoopGraph
+
+def die(entry):
+    if entry.number == 2 and entry.stage == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with LoopGraph.open(Path(sys.argv[1])) as lab:
+    options = Options(session="main", n=4)
+    Loop(lab, RecipeProposer(), options, progress=Silent(), on_stage=die).run()
+"""
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_killed_at_any_stage_the_same_command_goes_on(toy, stage):
+    root = str(Path(__file__).parents[2])
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER.format(root=root), str(toy.root), str(stage)],
+        env={**os.environ, **SOURCE},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -9, killed.stderr
+    toy.lg("experiment", "-n", "4")
+    found = [item for item in toy.json("log", "-n", "0") if item["session"]]
+    assert len(found) == 4
+    assert len({item["commit"] for item in found}) == 4
+    assert all(item["verdict"] and item["runs"] == 1 for item in found)
+    records = [r for x in found for r in toy.json("show", x["commit"])["records"]]
+    kinds = [record["kind"] for record in records if record["kind"] != "retrieval"]
+    assert sorted(kinds) == ["result"] * 4 + ["verdict"] * 4
+
+
+def test_a_training_process_that_outlived_its_harness_is_ended(tmp_path):
+    toy = make_toy(tmp_path / "toy")
+    marker = tmp_path / "sleeps"
+    marker.touch()
+    slow = TRAIN.replace(
+        "    budget =",
+        f"    import pathlib, time\n    if pathlib.Path({str(marker)!r}).exists():\n"
+        f"        time.sleep(300)\n    budget =",
+    )
+    (toy.root / "train.py").write_text(slow)
+    git(toy.root, "commit", "-qam", "Slow")
+    toy.write(timeout_seconds=600)
+    command = [sys.executable, "-m", "loopgraph_git", "experiment", "-n", "1"]
+    env = {**os.environ, **SOURCE}
+    harness = subprocess.Popen(
+        command,
+        cwd=toy.root,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    place = str(toy.root / ".git" / "loopgraph" / "worktrees" / "main")
+    deadline = time.monotonic() + 30
+    while not (found := _training_in(place)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found
+    harness.kill()
+    harness.wait()
+    assert _training_in(place) == found
+    marker.unlink()
+    toy.lg("experiment", "-n", "1")
+    assert not _training_in(place)
+    assert len([x for x in toy.json("log") if x["session"]]) == 1
+
+
+def _training_in(folder: str) -> list[int]:
+    """Return the training processes whose working directory is a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            here = str((path / "cwd").readlink()) == folder
+            if here and b"train.py" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
