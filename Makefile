@@ -1,0 +1,50 @@
+# Each target makes its own .venv when it is missing. Nothing else is needed but
+# git, make and Python >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test test-all check fix docs clean
+
+demo: $(VENV)/.train
+	$(BIN)/git-lg demo loopgraph-demo -n 6
+
+test: $(VENV)/.dev $(VENV)/.train
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev $(VENV)/.train
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cog --check docs/*.md
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/.dev
+	$(BIN)/cog -r docs/*.md
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) install -c constraints.txt -e ".[dev]"
+	touch $@
+
+# torch comes last and pinned: an open range would fetch gigabytes of CUDA
+$(VENV)/.train: $(VENV)/.base
+	$(PIP) install -c constraints.txt -e ".[train]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
