@@ -263,6 +263,7 @@ class LoopGraph:
             goal=goal or self.config.goal,
             current_code=self.code(rev),
             metric=self.config.metric,
+            baseline=self.repo.find(rev) or "",
         )
 
     def suggest_query(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import RecipeError
@@ -140,6 +141,11 @@ def normalised(source: str) -> str:
         if isinstance(node, OWNERS):
             node.body = [item for item in node.body if id(item) not in dropped]
     return ast.dump(_Folded().visit(tree))
+
+
+def folded(node: ast.expr) -> str:
+    """Return a text that is equal for expressions that have the same value."""
+    return ast.dump(_Folded().visit(deepcopy(node)))
 
 
 class _Folded(ast.NodeTransformer):

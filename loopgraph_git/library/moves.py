@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loopgraph_git.library.conditions import plain, same
+from loopgraph_git.library.conditions import all_hold, plain, same
 from loopgraph_git.library.literals import NotConstantError, is_number
-from loopgraph_git.library.meaning import value_of
+from loopgraph_git.library.meaning import expression, folded, value_of
 from loopgraph_git.library.operations import knobs_in
 
 if TYPE_CHECKING:
@@ -40,8 +40,16 @@ def moved(method: Method, before: Code, after: Code) -> bool:
 
 
 def _all_moved(steps: Sequence[Operation], change: _Change) -> bool:
-    judged = [step for step in steps if step.verb != "import"]
+    judged = [step for step in steps if not _is_idle(step, change)]
     return bool(judged) and all(_moved(step, change) for step in judged)
+
+
+def _is_idle(step: Operation, change: _Change) -> bool:
+    """Tell whether a step says nothing: an import, or one that would be skipped."""
+    unless = step.arguments.get("unless")
+    return step.verb == "import" or (
+        unless is not None and all_hold(unless, change.before)
+    )
 
 
 def _moved(step: Operation, change: _Change) -> bool:
@@ -49,12 +57,26 @@ def _moved(step: Operation, change: _Change) -> bool:
         return any(_all_moved(steps, change) for steps in step.arguments["any"])
     if step.verb != "set":
         return False
+    target = step.arguments["set"]
+    if "code" in step.arguments:
+        return _is_rewritten(target, change)
     try:
-        old = value_of(change.before, step.arguments["set"])
-        new = value_of(change.after, step.arguments["set"])
+        new = value_of(change.after, target)
+        if expression(change.before, target) is None:
+            # A keyword that was added; a name that was added is another's doing.
+            return target.endswith(")") and _is_goal(step, change.method, new)
+        old = value_of(change.before, target)
     except NotConstantError:
         return False
     return not same(old, new) and _is_its_way(step, change.method, old=old, new=new)
+
+
+def _is_rewritten(target: str, change: _Change) -> bool:
+    """Tell whether a target has another expression, not only another spelling."""
+    found = expression(change.before, target), expression(change.after, target)
+    before, after = (item and folded(item[0]) for item in found)
+    added = before is None and target.endswith(")")
+    return after is not None and before != after and (added or before is not None)
 
 
 def _is_its_way(step: Operation, method: Method, *, old: Any, new: Any) -> bool:
@@ -64,19 +86,25 @@ def _is_its_way(step: Operation, method: Method, *, old: Any, new: Any) -> bool:
             is_number(factor) and (new - old) * (old * factor - old) > 0
             for factor in _candidates(step, "times", method)
         )
-    if "code" in step.arguments:
-        return True
-    goals = _candidates(step, "to", method)
     if numbers:
         return any(
-            is_number(goal) and abs(new - goal) < abs(old - goal) for goal in goals
+            is_number(goal) and abs(new - goal) < abs(old - goal)
+            for goal in _candidates(step, "to", method)
         )
+    return _is_goal(step, method, new)
+
+
+def _is_goal(step: Operation, method: Method, new: Any) -> bool:
     # A knob's values are examples: any other value is the same method, turned.
-    return bool(knobs_in(step.arguments)) or any(same(new, goal) for goal in goals)
+    return bool(knobs_in(step.arguments)) or any(
+        same(new, goal) for goal in _candidates(step, "to", method)
+    )
 
 
 def _candidates(step: Operation, key: str, method: Method) -> list[Any]:
     """Return the values that an argument may take: itself, or those of its knob."""
+    if key not in step.arguments:
+        return []
     names = knobs_in({key: step.arguments[key]})
     if not names:
         return [plain(step.arguments[key])]

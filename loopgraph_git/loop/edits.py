@@ -62,19 +62,23 @@ def _reason(text: str) -> str:
 
 
 def _blocks(text: str, before: Mapping[str, str]) -> dict[str, str]:
-    after: dict[str, str] = {}
-    for number, match in enumerate(_BLOCK.finditer(text), 1):
+    """Return the files that search/replace blocks make, all blocks of one together.
+
+    Two blocks may be sound only as a pair, so only the whole has to compile.
+    """
+    blocks: dict[str, list[Operation]] = {}
+    for match in _BLOCK.finditer(text):
         path = _path_above(text[: match.start()], before)
-        operation = Operation(
-            verb="search",
-            arguments={"search": match["search"], "replace": match["replace"]},
-        )
-        try:
-            source = after.get(path, before[path])
-            after[path] = apply_operations([operation], source)
-        except RecipeError as error:
-            raise EditError(f"block {number} in {path}: {error}") from error
-    return after
+        arguments = {"search": match["search"], "replace": match["replace"]}
+        operation = Operation(verb="search", arguments=arguments)
+        blocks.setdefault(path, []).append(operation)
+    try:
+        return {
+            path: apply_operations(operations, before[path], name=path)
+            for path, operations in blocks.items()
+        }
+    except RecipeError as error:
+        raise EditError(str(error)) from error
 
 
 def _path_above(text: str, before: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import RecordError
-from loopgraph_git.records import Kind, Record, canonical
+from loopgraph_git.records import Kind, Record
 from loopgraph_git.researchfs import bodies, stubs
 from loopgraph_git.researchfs.commits import METHOD_NAME
 from loopgraph_git.researchfs.database import clean, ids_json
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from loopgraph_git.researchfs.database import Database
 
 Row = tuple[Any, ...]
+# as records.canonical, but made once: json.dumps makes an encoder for every call
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False
+).encode
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def _record_row(row: int, name: str, record: Record) -> Row:
         clean(record.writer),
         record.seq,
         record.ts,
-        canonical(record.body),
+        _encode(dict(record.body)),
     )
 
 

@@ -101,7 +101,7 @@ def _standing(
     here = [
         trial
         for trial in trials
-        if trial.session == question.session and trial.state in question.states
+        if question.session in ("", trial.session) and trial.state in question.states
     ]
     ages = [item.age for item in question.asked if item.method == name]
     fit = question.contexts.get(name, Context())

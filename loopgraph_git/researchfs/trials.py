@@ -90,6 +90,7 @@ class Asked:
 class Question:
     """What is asked: in which session, on which code, about what.
 
+    Without a `session`, tries of any session on the same code tire a method.
     `states` are the names of the code at hand (its commit and its tree). `relevance`
     lists method ids, the most relevant first; empty when nothing was asked in words.
     `noise` is the standard deviation of one run, where it was measured.

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 TOKEN_LIMIT = 64
 _PIECE = re.compile(r"\w+(?:[.\-/]\w+)*")
-_WORD = re.compile(r"\w+")
+# only what is not one lower-case word can have parts
+_MIXED = re.compile(r"\b\w*[^\Wa-z]\w*")
 _TOKEN = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _STOPPED = """
@@ -47,7 +48,7 @@ def identifiers(text: str) -> str:
 
     `n_kv_head` gives its parts, the joins of neighbours and the join of all.
     """
-    known = dict.fromkeys(_WORD.findall(text))
+    known = dict.fromkeys(_MIXED.findall(text))
     return " ".join(filter(None, map(_spellings, known)))
 
 

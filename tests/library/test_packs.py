@@ -128,7 +128,7 @@ def test_a_pack_is_frozen():
         parse_pack(WHOLE, "x").name = "y"
 
 
-def test_a_family_has_a_line_for_every_key():
+def test_a_pack_with_every_key_has_no_problems():
     assert validate(WHOLE, "x") == []
 
 

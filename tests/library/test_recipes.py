@@ -283,7 +283,7 @@ ALL = [
         ("BATCH = 2**19", "BATCH = 100_000", ["batch", "batch"]),
         ("BATCH = 2**19", "BATCH = 2**20", ["batch"]),
         ("WIDTH = 64", "WIDTH = 32", ["coded"]),
-        ("WIDTH = 64", "WIDTH = f()", []),
+        ("WIDTH = 64", "WIDTH = f()", ["coded"]),
         ("WIDTH = 64", "width = 64", []),
         ("# width", "# how wide", []),
         ("lr=LR", "lr=1e-3", ["called"]),
@@ -313,6 +313,49 @@ def test_a_method_that_was_there_is_recognised_when_it_is_tuned():
 def test_a_change_of_something_that_is_no_python_brings_nothing():
     assert detected(ALL, SCRIPT, "def f(:\n") == []
     assert detected([HIGHER], "def f(:\n", SCRIPT) == []
+
+
+ADDED = method({"set": "AdamW(eps)", "to": 1e-6}, name="added")
+TURNED_ON = method(
+    {"set": "AdamW(eps)", "to": "$eps"},
+    name="turned-on",
+    knobs=(Knob(name="eps", default=1e-6),),
+)
+WRITTEN = method({"set": "AdamW(lr)", "code": "LR * 2"}, name="written")
+WRITTEN_IN = method({"set": "AdamW(eps)", "code": "LR / 9"}, name="written-in")
+AFTER_WARMUP = method(
+    {"set": "WARMUP", "to": 0.1, "unless": {"constant": "WARMUP", "above": 0}},
+    {"set": "LR", "times": 2},
+    name="after-warmup",
+)
+RISING = [ADDED, TURNED_ON, WRITTEN, WRITTEN_IN, AFTER_WARMUP]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("lr=LR)", "lr=LR, eps=1e-6)", ["added", "turned-on", "written-in"]),
+        ("lr=LR)", "lr=LR, eps=1e-9)", ["turned-on", "written-in"]),
+        ("lr=LR)", "lr=LR, eps=f())", ["written-in"]),
+        ("lr=LR)", "lr=LR * 4)", ["written"]),
+        ("lr=LR)", "lr=(LR))", []),
+        ("lr=LR)", "weight_decay=0.1)", []),
+        ("LR = 3e-4", "LR = 6e-4", []),
+    ],
+)
+def test_keywords_and_expressions_are_recognised(old, new, names):
+    assert detected(RISING, SCRIPT, changed(old, new)) == names
+
+
+def test_a_step_that_would_be_skipped_need_not_move():
+    before = changed("WARMUP = 0.0", "WARMUP = 0.2")
+    after = before.replace("LR = 3e-4", "LR = 6e-4")
+    assert detected([AFTER_WARMUP], before, after) == ["after-warmup"]
+
+
+def test_expressions_that_only_look_different_are_the_same():
+    idea = method({"set": "WIDTH", "code": "LR * 2"}, name="coded")
+    assert detected([idea], SCRIPT, changed("WIDTH = 64", "WIDTH = 2**6")) == []
 
 
 def test_taking_a_method_away_brings_nothing():

@@ -54,11 +54,11 @@ def test_several_blocks_are_applied_in_order():
     [
         ("No idea.", "neither a SEARCH block nor a whole file"),
         ("```python\nLR = 2\n```\n", "no whole file and has no SEARCH"),
-        (block("LR = 9\n", "LR = 2\n"), "block 1 in train.py"),
+        (block("LR = 9\n", "LR = 2\n"), "train.py: step 1 (search LR = 9)"),
         (block("    return LR\n", "return (\n"), "does not compile"),
         (
             block("LR = 1\n", "LR = 2\n") + block("GONE = 1\n", "X = 1\n"),
-            "block 2 in train.py",
+            "train.py: step 2 (search GONE = 1)",
         ),
         (block("x\n", "y\n", path="prepare.py"), "prepare.py may not be edited"),
     ],

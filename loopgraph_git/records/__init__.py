@@ -1,0 +1,62 @@
+"""The nouns: frozen values that travel between the rooms."""
+
+from __future__ import annotations
+
+from loopgraph_git.records.facts import (
+    CURVE_LIMIT,
+    Commit,
+    Experiment,
+    Hit,
+    Result,
+    Retrieval,
+    Suggestion,
+    Verdict,
+    body_of,
+    fitted,
+)
+from loopgraph_git.records.line import (
+    RECORD_LIMIT_BYTES,
+    RECORD_VERSION,
+    Record,
+    canonical,
+)
+from loopgraph_git.records.methods import (
+    Chunk,
+    Knob,
+    Method,
+    Operation,
+    Paper,
+    Prior,
+    Source,
+)
+from loopgraph_git.records.values import Direction, Judgement, Kind, Metric, Oid, Status
+
+__all__ = [
+    "CURVE_LIMIT",
+    "RECORD_LIMIT_BYTES",
+    "RECORD_VERSION",
+    "Chunk",
+    "Commit",
+    "Direction",
+    "Experiment",
+    "Hit",
+    "Judgement",
+    "Kind",
+    "Knob",
+    "Method",
+    "Metric",
+    "Oid",
+    "Operation",
+    "Paper",
+    "Prior",
+    "Record",
+    "Result",
+    "Retrieval",
+    "Source",
+    "Status",
+    "Suggestion",
+    "Verdict",
+    "body_of",
+    "canonical",
+    "fitted",
+]
