@@ -11,10 +11,11 @@ demo: $(VENV)/.train
 	$(BIN)/git-lg demo loopgraph-demo -n 6
 
 test: $(VENV)/.dev $(VENV)/.train
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not torch and not slow"
+	$(BIN)/python -m pytest -m "torch and not slow"
 
-test-all: $(VENV)/.dev $(VENV)/.train
-	$(BIN)/python -m pytest
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
