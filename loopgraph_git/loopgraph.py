@@ -109,8 +109,6 @@ class LoopGraph:
                 f"no {CONFIG_NAME} in {self.repo.root}: run `git lg init` to write one"
             )
 
-    # -- from git to the index -------------------------------------------------
-
     def reconcile(self) -> None:
         """Index what refs and notes say that the index has not seen yet."""
         store = self.client.store
@@ -138,8 +136,6 @@ class LoopGraph:
         store.optimise()
         return store.counts()
 
-    # -- facts go in -----------------------------------------------------------
-
     def record(self, commit: Oid, result: Result) -> Record:
         """Write the result of a run: a note in git first, then the index."""
         return self._new(Kind.RESULT, commit, body_of(result))
@@ -161,8 +157,6 @@ class LoopGraph:
             if not store.knows(record.commit):
                 store.put_commits(commits.read_commits(self.repo, [record.commit]))
             store.put_records([record])
-
-    # -- questions -------------------------------------------------------------
 
     def experiments(
         self,
@@ -297,8 +291,6 @@ class LoopGraph:
             tokens=answer.tokens,
         )
         return answer.recorded(self._new(Kind.RETRIEVAL, baseline, body_of(retrieval)))
-
-    # -- health ----------------------------------------------------------------
 
     def examine(self) -> list[Finding]:
         """Look at index, notes, pins and settings; each finding says what to do."""

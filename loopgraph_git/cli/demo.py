@@ -15,8 +15,9 @@ from loopgraph_git.config import CONFIG_NAME, load_config
 from loopgraph_git.errors import LoopGraphError
 from loopgraph_git.git.repo import Repo, create
 from loopgraph_git.loop import judge
-from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import RecipeProposer
+from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import trust
 from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.resources import resource_dir
@@ -52,11 +53,11 @@ def demo(folder: Path, n: int, budget: float) -> None:
     trust(repo, config)
     options = Options(session=_SESSION, n=n)
     with LoopGraph.open(folder) as lab:
-        with Stop() as stop, Shown(config.metric) as shown:
+        with Shown(config.metric) as shown, Stop(shown.say) as stop:
             ended = Loop(
                 lab, RecipeProposer(), options, progress=shown, should_stop=stop
             ).run()
-            shown.say(f"{ended.done} experiments: {ended.why}")
+            shown.say(f"{len(ended.experiments)} experiments: {ended.why}")
         _summary(lab, folder)
     if ended.why == "interrupted":
         click.get_current_context().exit(130)

@@ -15,7 +15,7 @@ from loopgraph_git.git import refs, worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.library import recipes
 from loopgraph_git.loop import gate, measure, runner
-from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import (
     ChatProposer,
     Proposer,
@@ -23,6 +23,7 @@ from loopgraph_git.loop.proposers import (
     knob_choices,
 )
 from loopgraph_git.loop.providers import ChatProvider
+from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import require_trust
 from loopgraph_git.records import Method, Oid, Result, Status
 
@@ -75,17 +76,15 @@ def experiment(  # noqa: PLR0913  one parameter an option
         preview(lab, name)
         return
     require_trust(lab.repo, lab.trusted_config)
-    started = time.time()
     made = _proposer(proposer or lab.config.proposer, model or lab.config.chat_model)
     options = Options(session=name, n=n, hours=hours, seed=seed)
-    with Stop() as stop, Shown(lab.config.metric, quiet=quiet) as shown:
+    with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
         ended = Loop(lab, made, options, progress=shown, should_stop=stop).run()
-        shown.say(f"{ended.done} experiments on lg/{name}: {ended.why}")
-    found = [x for x in lab.experiments(session=name) if x.ts >= int(started)]
+        shown.say(f"{len(ended.experiments)} experiments on lg/{name}: {ended.why}")
     if json_:
-        render.emit_json("experiment", [item.to_dict() for item in found])
-    elif found:
-        render.experiments(found)
+        render.emit_json("experiment", [item.to_dict() for item in ended.experiments])
+    elif ended.experiments:
+        render.experiments(ended.experiments)
     if ended.why == "interrupted":
         click.get_current_context().exit(130)
 
@@ -167,7 +166,7 @@ def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
     commit = lab.repo.oid(rev)
     if not lab.repo.bare and lab.repo.text("status", "--porcelain", "-uno"):
         click.echo("note: uncommitted changes are not part of this run", err=True)
-    with Stop() as stop, Shown(lab.config.metric) as shown:
+    with Shown(lab.config.metric) as shown, Stop(shown.say) as stop:
         result = _trained(
             lab, commit, seed, runner.Watch(on_line=shown.line, should_stop=stop)
         )

@@ -13,6 +13,7 @@ from loopgraph_git.cli import render
 from loopgraph_git.records import Judgement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rich.status import Status as Spinner
@@ -25,8 +26,9 @@ _REFRESH_SECONDS = 0.2
 class Stop:
     """Ctrl-C once asks to stop after the bookkeeping, twice stops at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         self.asked = False
+        self._say = say
         self._before: dict[int, object] = {}
 
     def __call__(self) -> bool:
@@ -85,8 +87,19 @@ class Shown:
 
     def say(self, text: str) -> None:
         """Print one line, above the live one."""
-        if not self.quiet:
+        if self.quiet:
+            return
+        if self._spinner is None:
             click.echo(render.plain(text), err=True)
+        else:
+            # printed past rich, it would land on the live line
+            self._spinner.console.print(
+                render.plain(text), markup=False, soft_wrap=True
+            )
+
+    def begin(self, best: float | None) -> None:
+        """Know the metric that is to be beaten."""
+        self.best = best
 
     def training(self, subject: str, seconds: float) -> None:
         """Begin the clock of a run."""

@@ -7,8 +7,8 @@ that is killed anywhere goes on where it was. `Loop.one` is the whole story.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import EditError, ExhaustedError, LoopGraphError
 from loopgraph_git.git import commits, refs, trailers, worktree
@@ -16,6 +16,7 @@ from loopgraph_git.git.lock import locked
 from loopgraph_git.loop import fingerprint, gate, judge, measure, results_tsv, runner
 from loopgraph_git.loop.journal import Entry, Journal, Plan, Stage
 from loopgraph_git.loop.proposers import Proposal, Proposer, Request
+from loopgraph_git.loop.session import Ended, Options, Progress
 from loopgraph_git.records import (
     Experiment,
     Judgement,
@@ -34,48 +35,6 @@ if TYPE_CHECKING:
     from loopgraph_git.loopgraph import LoopGraph
 
 _FOREVER = 1_000_000
-
-
-class Progress(Protocol):
-    """Who watches a session; every call is a moment worth showing."""
-
-    def say(self, text: str) -> None:
-        """Show one sentence."""
-        ...
-
-    def training(self, subject: str, seconds: float) -> None:
-        """Show that a run begins, and the budget it has."""
-        ...
-
-    def line(self, text: str) -> None:
-        """Show the last line that the training command printed."""
-        ...
-
-    def measured(self, result: Result) -> None:
-        """Show what a run of the baseline measured."""
-        ...
-
-    def finished(self, experiment: Experiment, number: int, total: int | None) -> None:
-        """Show an experiment that is complete."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What one call sets out to do; without `n` and `hours` it goes on and on."""
-
-    session: str
-    n: int | None = None
-    hours: float | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a call ended: experiments finished, and why there are no more."""
-
-    done: int
-    why: str
 
 
 class Loop:
@@ -99,6 +58,7 @@ class Loop:
         self.progress = progress
         self.should_stop = should_stop
         self.on_stage = on_stage
+        self.done: list[Experiment] = []
         self.branch = refs.session_branch(options.session)
         self.journal = Journal(self.repo.home / "journal" / f"{options.session}.json")
         self.run_id = measure.session_run_id(self.repo, options.session)
@@ -117,10 +77,9 @@ class Loop:
                 why = self._all()
             except runner.InterruptedRunError:
                 self.progress.say("stopped; the same command goes on from here")
-            done = self.journal.plan.done if self.journal.plan else 0
             # a plan that ended is over; an experiment under way is not
             self.journal.write(plan=None, entry=self.journal.entry)
-            return Ended(done=done, why=why)
+            return Ended(experiments=tuple(self.done), why=why)
 
     def _open(self) -> None:
         head = self.repo.oid("HEAD")
@@ -131,6 +90,12 @@ class Loop:
         if killed:
             self.progress.say(f"ended {killed} processes that a killed session left")
         self.lab.reconcile()
+        standing = self.repo.oid(self.branch)
+        if self.journal.entry is not None:
+            standing = Oid(self.journal.entry.baseline)
+        protocol = fingerprint.protocol(self.repo, standing, self.config)
+        values = self._values(standing, protocol)
+        self.progress.begin(judge.mean(values) if values else None)
         self._plan()
 
     def _plan(self) -> None:
@@ -166,8 +131,6 @@ class Loop:
         if plan.until is not None and time.time() >= plan.until:
             return "the time is up"
         return "interrupted" if self.should_stop() else None
-
-    # -- the nine steps --------------------------------------------------------
 
     def one(self) -> None:
         """Run one experiment from its question to its place in the index."""
@@ -317,10 +280,9 @@ class Loop:
         if plan is not None:
             plan = replace(plan, done=plan.done + 1)
         self.journal.write(plan=plan, entry=None)
+        self.done.append(experiment)
         total = plan.target if plan and plan.target != _FOREVER else None
         self.progress.finished(experiment, plan.done if plan else 1, total)
-
-    # -- the baseline ----------------------------------------------------------
 
     def measure_baseline(self) -> None:
         """Run what the branch stands on until its value and the noise are known."""

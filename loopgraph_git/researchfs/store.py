@@ -97,8 +97,6 @@ class Store:
     def _settle(self) -> None:
         summary.settle(self.db)
 
-    # ---- facts go in -----------------------------------------------------------
-
     def put_packs(
         self,
         papers: Iterable[Paper],
@@ -179,8 +177,6 @@ class Store:
             for table in schema.SEARCHED_TABLES:
                 self.db.write(f"INSERT INTO {table}_fts({table}_fts) VALUES('optimize')")  # fmt: skip
         self.db.pragma("wal_checkpoint(TRUNCATE)")
-
-    # ---- questions -------------------------------------------------------------
 
     def experiments(
         self,
@@ -282,8 +278,6 @@ class Store:
         """
         return reading.dump(self.db)
 
-    # ---- health ----------------------------------------------------------------
-
     def check(self) -> list[str]:
         """Return what is wrong with the database, in words; nothing if all is well."""
         return [*self._check_search(), *self._check_tables()]
@@ -298,7 +292,7 @@ class Store:
             except StoreError:
                 yield (
                     f"the search index of {table} does not match its table: run "
-                    "`git lg doctor --fix`, or `git lg reindex`"
+                    "`git lg reindex` to build it anew"
                 )
 
     def _check_tables(self) -> Iterator[str]:

@@ -13,8 +13,9 @@ import pytest
 
 from loopgraph_git.errors import LockedError, LoopGraphError
 from loopgraph_git.loop.journal import Stage
-from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import Proposal, ScriptedProposer
+from loopgraph_git.loop.session import Options
 from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Judgement, Status
 from tests.conftest import SOURCE, TRAIN, git, make_toy
@@ -25,6 +26,9 @@ class Silent:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+
+    def begin(self, best):
+        self.best = best
 
     def say(self, text):
         self.said.append(text)
@@ -128,7 +132,7 @@ def test_every_way_to_fail_is_recorded_with_its_reason_and_the_loop_goes_on(toy)
     good = edit("Higher rate", "1e-3", "2e-3")
     before = snapshot(toy.root)
     ended, found, _ = run(toy, [*(item[0] for item in BAD.values()), good])
-    assert ended.done == len(BAD) + 1
+    assert len(ended.experiments) == len(BAD) + 1
     by_subject = {item.subject: item for item in found}
     for proposal, status, words in BAD.values():
         item = by_subject[proposal.title]
@@ -240,7 +244,8 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.loop.test_loop import Silent
-from loopgraph_git.loop.loop import Loop, Options
+from loopgraph_git.loop.loop import Loop
+from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.proposers import RecipeProposer
 from loopgraph_git.loopgraph import LoopGraph
 

@@ -1,0 +1,55 @@
+"""A session from outside: what a call asks for, shows, and ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from loopgraph_git.records import Experiment, Result
+
+
+class Progress(Protocol):
+    """Who watches a session; every call is a moment worth showing."""
+
+    def say(self, text: str) -> None:
+        """Show one sentence."""
+        ...
+
+    def begin(self, best: float | None) -> None:
+        """Show where the session stands: the metric of its branch, if known."""
+        ...
+
+    def training(self, subject: str, seconds: float) -> None:
+        """Show that a run begins, and the budget it has."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Show the last line that the training command printed."""
+        ...
+
+    def measured(self, result: Result) -> None:
+        """Show what a run of the baseline measured."""
+        ...
+
+    def finished(self, experiment: Experiment, number: int, total: int | None) -> None:
+        """Show an experiment that is complete."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What one call sets out to do; without `n` and `hours` it goes on and on."""
+
+    session: str
+    n: int | None = None
+    hours: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a call ended: the experiments it finished, and why there are no more."""
+
+    experiments: tuple[Experiment, ...]
+    why: str
