@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from loopgraph_git.records import (
-        Experiment,
         Hit,
         Method,
         Metric,
@@ -177,9 +176,7 @@ class ResearchFSClient:
         trials = standings.trials(self.store, metric.name if metric else "")
         question = Question(
             session=session,
-            states=standings.states_of(self.store, baseline)
-            if baseline
-            else frozenset(),
+            states=self._states(baseline),
             contexts={item.id: c for item, c in fits(methods, current_code)},
             asked=standings.asked(self.store),
             relevance=method_ranks(self.store, goal),
@@ -219,16 +216,14 @@ class ResearchFSClient:
             suggestions=answer.suggestions,
             methods=answer.methods,
             standings=answer.standings,
-            tried=self._tried_on(baseline),
+            tried=self.store.tried_on(self._states(baseline)),
             code_map=code_map(current_code) if current_code else "",
         )
         return replace(answer, brief=render_brief(brief, token_limit=token_limit))
 
-    def _tried_on(self, baseline: str) -> list[Experiment]:
-        """Return what was tried on a commit, the newest first."""
-        if not baseline:
-            return []
-        return [item for item in self.store.experiments() if item.parent == baseline]
+    def _states(self, baseline: str) -> frozenset[str]:
+        """Return the names of the code at a commit: the commit, and its tree."""
+        return standings.states_of(self.store, baseline) if baseline else frozenset()
 
 
 def fits(methods: Sequence[Method], code: str) -> list[tuple[Method, Context]]:

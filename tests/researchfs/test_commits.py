@@ -46,7 +46,9 @@ def test_a_seed_is_all_that_changed(lines, expected):
 
 
 def test_every_method_of_a_commit_has_an_equal_share(store):
-    store.put_commits([commit("a", method=("x", "y", "z", "z")), commit("b", method="x")])
+    store.put_commits(
+        [commit("a", method=("x", "y", "z", "z")), commit("b", method="x")]
+    )
     rows = store.db.rows(
         "SELECT e.subject, m.name, x.share FROM experiment_methods x"
         " JOIN experiments e ON e.id = x.experiment JOIN methods m ON m.id = x.method"
@@ -62,7 +64,9 @@ def test_every_method_of_a_commit_has_an_equal_share(store):
 
 
 def test_the_last_trailer_of_a_kind_counts(store):
-    store.put_commits([commit("a", session=("old", "new"), proposer=("chat", "recipe"))])
+    store.put_commits(
+        [commit("a", session=("old", "new"), proposer=("chat", "recipe"))]
+    )
     (found,) = store.experiments()
     assert (found.session, found.proposer) == ("new", "recipe")
 

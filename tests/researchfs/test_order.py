@@ -94,7 +94,7 @@ def batches(draw):
     return [facts[start:end] for start, end in pairwise(ends)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(batches())
 def test_order_batches_and_repeats_leave_no_trace(given_batches):
     assert dump_of(given_batches) == ALL_AT_ONCE

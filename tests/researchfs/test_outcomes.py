@@ -32,7 +32,7 @@ RECORDS = [
 
 def rows(store):
     return {
-        table: store.db.column(f"SELECT count(*) FROM {table}")[0]
+        table: store.db.column(f"SELECT count(*) FROM {table}")[0]  # noqa: S608
         for table in ("records", "outcomes", "verdicts", "retrievals", "suggestions",
                       "links", "retractions")
     }  # fmt: skip

@@ -33,7 +33,7 @@ from tests.researchfs.making import method
 FAMILIES = ("activation", "attention", "schedule")
 METHODS = [method(f"m{n}", FAMILIES[n % 3]) for n in range(9)]
 NAMES = [item.id for item in METHODS]
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=30, deadline=None)
 HERE = Question(session="now", states=frozenset({"here"}))
 
 
@@ -203,6 +203,12 @@ def test_a_method_tires_with_tries_on_this_code_and_recovers():
     ]
     assert elsewhere.fatigue == 1.0
     assert rank(METHODS, tried(2, session="past"), HERE)[1]["m0"].fatigue == 1.0
+
+
+def test_without_a_session_tries_of_any_session_tire_a_method():
+    anywhere = Question(states=frozenset({"here"}))
+    assert rank(METHODS, tried(2, session="past"), anywhere)[1]["m0"].fatigue < 0.1
+    assert rank(METHODS, tried(2, state="there"), anywhere)[1]["m0"].fatigue == 1.0
 
 
 def test_suggestions_in_vain_tire_a_method_and_are_forgotten():

@@ -1,7 +1,7 @@
 """Search quality on what every Python brings along: docstring finds its function.
 
-The documents are functions of the standard library without their docstring, the
-queries the first lines of docstrings. nDCG@10 with one right answer is
+The documents are functions of the standard library, three lines or longer without
+their docstring, the queries the first lines of docstrings. nDCG@10 with one right answer is
 1 / log2(1 + its place).
 """
 
@@ -22,7 +22,9 @@ from loopgraph_git.researchfs.search import search
 from loopgraph_git.researchfs.store import Store
 from loopgraph_git.researchfs.words import tokens
 
-FEW_FILES = 60
+FEW_FILES = 25
+SHORTEST = 3
+QUERIES = 600
 LEFT_OUT = ("test", "tests", "idlelib", "site-packages", "lib2to3", "turtledemo")
 
 
@@ -51,7 +53,8 @@ def functions(paths):
                     start = first.lineno - node.lineno
                     end = (first.end_lineno or 0) - node.lineno + 1
                     lines = lines[:start] + lines[end:]
-                yield node.name, "\n".join(lines)[:4000], doc.split("\n\n")[0]
+                if len(lines) >= SHORTEST:
+                    yield node.name, "\n".join(lines)[:4000], doc.split("\n\n")[0]
 
 
 def shelf(paths):
@@ -63,7 +66,8 @@ def shelf(paths):
         if len(tokens(doc)) >= 4:
             asked.append((doc, f"stdlib#{number}"))
     store.put_chunks(chunks)
-    return store, random.Random(1).sample(asked, min(len(asked), 300))
+    chosen = random.Random(1).sample(asked, min(len(asked), QUERIES))  # noqa: S311
+    return store, chosen
 
 
 def ndcg(asked, answer):

@@ -26,7 +26,7 @@ class World:
     """Effects of every method, in this session and in past ones."""
 
     def __init__(self, seed):
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311
         family = [self.random.gauss(-0.3, 0.3) for _ in range(10)]
         self.effects = {
             item.id: family[number % 10] + self.random.gauss(0, 0.65)

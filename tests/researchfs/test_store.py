@@ -334,7 +334,7 @@ def test_a_damaged_search_index_is_found_and_built_anew(store):
     store.db.write("DELETE FROM chunks_fts_data WHERE id > 10")
     (complaint,) = store.check()
     assert "search index of chunks" in complaint
-    assert "git lg" in complaint
+    assert "git lg reindex" in complaint
     store.repair()
     assert store.check() == []
 
