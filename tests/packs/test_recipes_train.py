@@ -270,12 +270,14 @@ def test_muon_makes_every_direction_count(load, shape):
 
 
 def test_muon_decays_and_descends(load):
-    module = load("muon")
-    p = torch.nn.Parameter(torch.eye(8))
-    p.grad = torch.eye(8)
-    module.Muon([p], lr=0.1, weight_decay=0.5).step()
-    diagonal = p.detach().diagonal()
-    assert ((diagonal > 0.8) & (diagonal < 0.9)).all()  # 1 - 0.1 * (0.5 + about 1)
+    module, after = load("muon"), []
+    for decay in (0.0, 0.5):
+        p = torch.nn.Parameter(torch.eye(8))
+        p.grad = torch.eye(8)
+        module.Muon([p], lr=0.1, weight_decay=decay).step()
+        after.append(p.detach().diagonal())
+    assert ((after[0] > 0.87) & (after[0] < 0.95)).all()  # a step of 0.1, about
+    torch.testing.assert_close(after[0] - after[1], torch.full((8,), 0.05))
 
 
 @pytest.mark.parametrize(
