@@ -11,8 +11,6 @@ import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from loopgraph_git.library import recipes
-from loopgraph_git.library.packs import chunks_of, load_packs, papers_of
 from loopgraph_git.researchfs import ranking, standings
 from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
 from loopgraph_git.researchfs.codemap import code_map
@@ -130,6 +128,13 @@ class ResearchFSClient:
         digest = self._digest()
         if self.store.meta("packs") == digest and not force:
             return
+        # 80 ms that a list of experiments does not need, here and in `fits`
+        from loopgraph_git.library.packs import (  # noqa: PLC0415
+            chunks_of,
+            load_packs,
+            papers_of,
+        )
+
         packs = load_packs([folder for folder in self._folders if folder.is_dir()])
         methods = {method.id: method for pack in packs for method in pack.methods}
         with self.store.transaction():
@@ -230,17 +235,21 @@ def fits(methods: Sequence[Method], code: str) -> list[tuple[Method, Context]]:
     """Return how each method stands to some code: present, in conflict, missing, fit."""
     if not code:
         return [(method, Context()) for method in methods]
+    from loopgraph_git.library import recipes  # noqa: PLC0415
+
     present = {method.id for method in methods if recipes.detect(method, code)}
-    return [(method, _fit(method, code, present)) for method in methods]
+    return [
+        (method, _fit(method, present, recipes.missing(method, code)))
+        for method in methods
+    ]
 
 
-def _fit(method: Method, code: str, present: set[str]) -> Context:
+def _fit(method: Method, present: set[str], lacking: Sequence[str]) -> Context:
     if method.id in present:
         return Context(Fit.PRESENT, "the code has it already")
     against = [name for name in method.conflicts if name in present]
     if against:
         return Context(Fit.CONFLICT, f"conflicts with {', '.join(against)}")
-    lacking = recipes.missing(method, code)
     if lacking:
         return Context(Fit.MISSING, "; ".join(lacking))
     return Context()

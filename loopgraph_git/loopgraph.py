@@ -17,7 +17,6 @@ from loopgraph_git.errors import ConfigError, GitError, StoreError
 from loopgraph_git.git import commits, refs
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
-from loopgraph_git.library.meaning import normalised
 from loopgraph_git.records import (
     Experiment,
     Kind,
@@ -214,7 +213,7 @@ class LoopGraph:
         Code that differs in comments and formatting alone is the same. It is looked
         for among the newest few hundred, since each has to be parsed once.
         """
-        meaning = tuple(normalised(files[path]) for path in self.config.editable)
+        meaning = self._meant(files)
         earlier = (
             item
             for item in self.experiments(limit=_PARSED)
@@ -225,9 +224,17 @@ class LoopGraph:
     def _meaning(self, tree: Oid) -> tuple[str, ...]:
         """Return the editable code of a tree without comments and formatting."""
         if tree not in self._meanings:
-            texts = [self.repo.file(tree, path) or "" for path in self.config.editable]
-            self._meanings[tree] = tuple(normalised(text) for text in texts)
+            files = {
+                path: self.repo.file(tree, path) or "" for path in self.config.editable
+            }
+            self._meanings[tree] = self._meant(files)
         return self._meanings[tree]
+
+    def _meant(self, files: Mapping[str, str]) -> tuple[str, ...]:
+        # the library takes 80 ms to import, and only proposals need it
+        from loopgraph_git.library.meaning import normalised  # noqa: PLC0415
+
+        return tuple(normalised(files[path]) for path in self.config.editable)
 
     def diff(self, commit: Oid) -> str:
         """Return what a commit changed against its first parent."""

@@ -7,9 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from loopgraph_git.config import load_config
+from loopgraph_git.git.repo import Repo
+from loopgraph_git.loop.trust import trust
+from loopgraph_git.loopgraph import LoopGraph
+
+if TYPE_CHECKING:
+    from loopgraph_git.records import Experiment
 
 SEALED = {
     "GIT_AUTHOR_NAME": "Ada Researcher",
@@ -122,7 +130,8 @@ class Toy:
             **config,
         }
         (self.root / ".loopgraph.yml").write_text(json.dumps(values))
-        self.lg("trust")
+        # what `git lg trust` does, without another process
+        trust(Repo(self.root), load_config(self.root))
 
     def lg(
         self, *args: str, code: int = 0, env: dict[str, str] | None = None
@@ -141,6 +150,12 @@ class Toy:
         # a traceback of the training command is data; one of ours is a bug
         assert "/loopgraph_git/cli/" not in done.stderr, done.stderr
         return done
+
+    def tried(self) -> list[Experiment]:
+        """Return the experiments of all sessions, as the index has them."""
+        with LoopGraph.open(self.root) as lab:
+            lab.reconcile()
+            return [item for item in lab.experiments() if item.session]
 
     def json(self, *args: str) -> Any:
         """Run `git lg … --json` and return its items."""

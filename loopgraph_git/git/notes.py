@@ -93,9 +93,8 @@ class Notes:
                 )
 
     def _holds(self, ref: str, commit: Oid, line: str) -> bool:
-        if not self._repo.ok("notes", f"--ref={ref}", "list", commit):
-            return False
-        return line in self._repo.text("notes", f"--ref={ref}", "show", commit)
+        note = self._repo.maybe("notes", f"--ref={ref}", "show", commit)
+        return note is not None and line in note
 
     def refs(self) -> dict[str, Oid]:
         """Return every notes ref that holds records: ours and the fetched ones."""

@@ -105,6 +105,11 @@ class Repo:
         """Run git and say whether it succeeded."""
         return self._call(args, None, None)[0] == 0
 
+    def maybe(self, *args: str) -> str | None:
+        """Run git and return its output as text, or None where it failed."""
+        status, out, _ = self._call(args, None, None)
+        return None if status else os.fsdecode(out).rstrip("\n")
+
     def _call(
         self,
         args: Sequence[str],
@@ -148,9 +153,8 @@ class Repo:
         # a leading dash would be read as an option
         if not rev or rev.startswith("-") or "\0" in rev or "\n" in rev:
             return None
-        ask = ("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
-        status, out, _ = self._call(ask, None, None)
-        return None if status else Oid(out.decode().strip())
+        found = self.maybe("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
+        return None if found is None else Oid(found)
 
     def oid(self, rev: str) -> Oid:
         """Return the commit that a rev names; raises GitError."""
@@ -168,13 +172,11 @@ class Repo:
 
     def branch(self) -> str | None:
         """Return the full ref that HEAD names, or None when it is detached."""
-        status, out, _ = self._call(("symbolic-ref", "-q", "HEAD"), None, None)
-        return None if status else os.fsdecode(out).strip()
+        return self.maybe("symbolic-ref", "-q", "HEAD")
 
     def config(self, key: str) -> str | None:
         """Return a value of the user's git configuration, or None."""
-        status, out, _ = self._call(("config", "--get", key), None, None)
-        return None if status else os.fsdecode(out).rstrip("\n")
+        return self.maybe("config", "--get", key)
 
     def file(self, rev: str, path: str) -> str | None:
         """Return a file's text at a commit, or None when it is not there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from copy import deepcopy
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import RecipeError
@@ -123,6 +124,7 @@ def visible(
     }
 
 
+@lru_cache(maxsize=256)
 def normalised(source: str) -> str:
     """Return a text that is equal for sources that do the same thing.
 

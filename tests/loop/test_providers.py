@@ -9,6 +9,9 @@ import pytest
 from loopgraph_git.errors import ProviderError
 from loopgraph_git.loop.providers import ChatProvider, scripted_server
 
+# importing openai takes seconds: one test process has to do it, not all
+pytestmark = pytest.mark.xdist_group("openai")
+
 ASK = [{"role": "user", "content": "What next?"}]
 BUSY = (429, json.dumps({"error": {"message": "slow down"}}))
 BROKEN = (500, json.dumps({"error": {"message": "oops"}}))
