@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from loopgraph_git.config import load_config
 from loopgraph_git.git.repo import Repo
@@ -18,6 +20,11 @@ from loopgraph_git.loopgraph import LoopGraph
 
 if TYPE_CHECKING:
     from loopgraph_git.records import Experiment
+
+# enough to find what an edit breaks; HYPOTHESIS_PROFILE=thorough looks longer
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 SEALED = {
     "GIT_AUTHOR_NAME": "Ada Researcher",
@@ -36,18 +43,23 @@ SEALED = {
 }
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Return where the homes of all tests are; one is made when it is written to."""
+    return tmp_path_factory.mktemp("homes"), itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def sealed_world(tmp_path_factory, monkeypatch):
+def sealed_world(homes, monkeypatch):
     """Give every test its own HOME and an environment without surprises."""
-    home = tmp_path_factory.mktemp("home")
+    folder, numbers = homes
     for name in [name for name in os.environ if name.startswith(("GIT_", "LOOPGRAPH"))]:
         monkeypatch.delenv(name)
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in SEALED.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(home))
-    return home
+    monkeypatch.setenv("HOME", str(folder / str(next(numbers))))
 
 
 def git(folder: Path, *args: str, stdin: str | None = None) -> str:

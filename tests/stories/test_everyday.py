@@ -291,6 +291,13 @@ def test_an_llm_proposes_over_the_real_protocol(toy):
     assert "cannot be used" in asked[1]["messages"][-1]["content"]
 
 
+@pytest.fixture
+def inside(toy, monkeypatch, capsys):
+    """Stand in a repository and return what is printed there."""
+    monkeypatch.chdir(toy.root)
+    return capsys
+
+
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
@@ -307,14 +314,13 @@ def test_an_llm_proposes_over_the_real_protocol(toy):
     ],
 )
 def test_wrong_commands_are_answered_in_words(
-    toy, command, code, words, monkeypatch, capsys
+    command, code, words, inside, monkeypatch
 ):
-    monkeypatch.chdir(toy.root)
     monkeypatch.setattr(sys, "argv", ["git-lg", *command])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == code
-    said = capsys.readouterr().err
+    said = inside.readouterr().err
     assert words in said
     assert "Traceback" not in said
 
