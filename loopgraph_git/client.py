@@ -18,12 +18,11 @@ from loopgraph_git.researchfs.search import method_ranks
 from loopgraph_git.researchfs.search import search as search_store
 from loopgraph_git.researchfs.store import Store
 from loopgraph_git.researchfs.trials import Context, Fit, Question
-from loopgraph_git.resources import resource_dir
+from loopgraph_git.resources import Closing, resource_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from loopgraph_git.records import (
         Hit,
@@ -85,7 +84,7 @@ class Answer:
         return {**asdict(item), **named, "outcomes": list(standing.outcomes)}
 
 
-class ResearchFSClient:
+class ResearchFSClient(Closing):
     """The memory in one database file: methods, papers, experiments, outcomes.
 
     Use it in a `with` statement, or close it. The method packs that ship with the
@@ -111,17 +110,6 @@ class ResearchFSClient:
     def close(self) -> None:
         """Close the database; closing twice is fine."""
         self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def load_packs(self, *, force: bool = False) -> None:
         """Load the method packs where they have changed; raises PackError."""

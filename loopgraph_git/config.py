@@ -47,7 +47,6 @@ class Config:
     baseline_runs: int = 2
     link: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
-    branches: tuple[str, ...] = ("lg/*", "autoresearch/*", "exp/*")
     packs: str = ".loopgraph/packs"
     results_tsv: bool | None = None
     log_limit_mb: int = 64
@@ -122,7 +121,6 @@ class _Reader:
             "protected": self.paths,
             "link": self.paths,
             "env": self.names,
-            "branches": self.words,
             "goal": self.text,
             "packs": self.path,
             "proposer": self.text,

@@ -27,11 +27,12 @@ from loopgraph_git.records import (
     Status,
     Verdict,
     body_of,
+    fitted_retrieval,
 )
+from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from loopgraph_git.records import Hit, Judgement, Method
 
@@ -46,7 +47,7 @@ class Finding(NamedTuple):
     ok: bool = True
 
 
-class LoopGraph:
+class LoopGraph(Closing):
     """The memory of one repository: its experiments, and what is known besides.
 
     Use it in a `with` statement, or close it. `config` is None-safe: without a
@@ -89,17 +90,6 @@ class LoopGraph:
     def close(self) -> None:
         """Close the index; closing twice is fine."""
         self.client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def require_config(self) -> None:
         """Raise ConfigError when the repository has no `.loopgraph.yml`."""
@@ -293,11 +283,10 @@ class LoopGraph:
             baseline=baseline,
         )
         retrieval = Retrieval(
-            goal=answer.goal[:300],
-            suggestions=answer.suggestions,
-            tokens=answer.tokens,
+            goal=answer.goal, suggestions=answer.suggestions, tokens=answer.tokens
         )
-        return answer.recorded(self._new(Kind.RETRIEVAL, baseline, body_of(retrieval)))
+        body = body_of(fitted_retrieval(retrieval))
+        return answer.recorded(self._new(Kind.RETRIEVAL, baseline, body))
 
     def examine(self) -> list[Finding]:
         """Look at index, notes, pins and settings; each finding says what to do."""

@@ -1,14 +1,37 @@
-"""Where the data folders are: inside the wheel, or beside the package in a clone."""
+"""What is found and what is let go: data folders, and things to be closed."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from loopgraph_git.errors import LoopGraphError
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Closing:
+    """Something that a `with` statement closes at its end."""
+
+    def close(self) -> None:
+        """Let go of what is held; closing twice is fine."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
 
 def resource_dir(name: str) -> Path:
-    """Return the folder `harness`, `hooks` or `packs` that this install uses."""
+    """Return the folder `harness` or `packs`: in the wheel, or beside a clone."""
     package = Path(__file__).parent
     for folder in (package / f"_{name}", package.parent / name):
         if folder.is_dir():

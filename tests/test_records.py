@@ -16,9 +16,12 @@ from loopgraph_git.records import (
     Oid,
     Record,
     Result,
+    Retrieval,
     Status,
+    Suggestion,
     body_of,
     fitted,
+    fitted_retrieval,
 )
 
 OID = Oid("a" * 40)
@@ -120,6 +123,26 @@ def test_a_fitted_result_always_fits(excerpt, metrics):
         curve=tuple((float(n), 1.5) for n in range(32)),
     )
     assert len(record(body_of(fitted(result))).encode()) <= 4096
+
+
+@given(st.text(max_size=500), st.integers(0, 60))
+def test_a_fitted_retrieval_always_fits_and_keeps_the_best(text, count):
+    ranked = tuple(
+        Suggestion(
+            method=f"method-{n}",
+            score=1.0 / (n + 1),
+            factors={f"factor-{f}": 0.123456 for f in range(7)},
+            why=text,
+            outcomes=("0123456789abcdef",) * 6,
+        )
+        for n in range(count)
+    )
+    small = fitted_retrieval(Retrieval(goal=text, query=text, suggestions=ranked))
+    line = record(body_of(small), kind=Kind.RETRIEVAL).encode()
+    assert len(line) <= 4096
+    assert [x.method for x in small.suggestions] == [
+        x.method for x in ranked[: len(small.suggestions)]
+    ]
 
 
 def test_a_metric_knows_which_way_is_better():

@@ -31,7 +31,7 @@ metric: {{name: val_bpb, direction: lower}}
 editable: [train.py]
 protected: [prepare.py]
 budget_seconds: {budget:g}
-baseline_runs: 2
+baseline_runs: 3
 """
 
 
@@ -114,17 +114,18 @@ def _summary(lab: LoopGraph, folder: Path) -> None:
         )
     click.secho("\nMethods, as the memory ranks them for the best code", bold=True)
     render.ranking(lab.rank(rev=f"lg/{_SESSION}"), 10)
+    first = found[0].commit.short if found else "HEAD"
     click.secho("\nNext", bold=True)
-    for command in (
-        f"cd {folder}",
-        "git lg log                        # every experiment",
-        f"git lg show {found[0].commit.short if found else 'HEAD'}                # its code, runs and verdict",
-        "git lg rank --explain             # what is known of the methods",
-        "git lg suggest                    # what to try next",
-        f"git diff HEAD lg/{_SESSION}             # what has won so far",
-        "git lg experiment -n 6 --session demo",
+    for command, purpose in (
+        (f"cd {folder}", ""),
+        ("git lg log", "every experiment"),
+        (f"git lg show {first}", "its code, runs and verdict"),
+        ("git lg rank --explain", "what is known of the methods"),
+        ("git lg suggest", "what to try next"),
+        (f"git diff HEAD lg/{_SESSION}", "what has won so far"),
+        (f"git lg experiment -n 6 --session {_SESSION}", "go on"),
     ):
-        click.echo(f"  {command}")
+        click.echo(f"  {command:<40} {purpose}".rstrip())
 
 
 def _times(gain: float, sigma: float) -> str:

@@ -11,10 +11,10 @@ import click
 
 from loopgraph_git.cli import render
 from loopgraph_git.records import Judgement
+from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from rich.status import Status as Spinner
 
@@ -49,12 +49,10 @@ class Stop:
             raise KeyboardInterrupt
         self.asked = True
         name = signal.Signals(number).name
-        click.echo(
-            f"{name}: finishing the bookkeeping (again to stop at once)", err=True
-        )
+        self._say(f"{name}: finishing the bookkeeping (again to stop at once)")
 
 
-class Shown:
+class Shown(Closing):
     """What a person sees of a session: where it is, the best so far, time left."""
 
     def __init__(self, metric: Metric, *, quiet: bool = False) -> None:
@@ -76,12 +74,8 @@ class Shown:
             self._spinner.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take the live line away."""
         if self._spinner:
             self._spinner.stop()
 

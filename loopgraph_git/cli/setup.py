@@ -42,13 +42,14 @@ def init(*, dry_run: bool, force: bool, hide_refs: bool) -> None:
     repo.oid("HEAD")
     found = detect.detect(repo)
     text = detect.render(found)
+    if not dry_run:
+        path.write_text(text, "utf-8")
     click.echo(f"{'would write' if dry_run else 'wrote'} {path}:\n")
     click.echo("".join(f"    {line}\n" for line in text.splitlines()))
     for warning in found.warnings:
         click.echo(f"note: {warning}", err=True)
     if dry_run:
         return
-    path.write_text(text, "utf-8")
     _decoration(repo, hide=hide_refs)
     click.echo("Next: read it, then `git lg trust` and `git lg experiment -n 3`.")
 

@@ -61,7 +61,7 @@ def _open(repo: Repo, folder: Path, target: str) -> Repo:
     folder.parent.mkdir(parents=True, exist_ok=True)
     kind = ["--detach"] if len(target) in (40, 64) else []
     try:
-        repo.run("worktree", "add", "--quiet", "--force", *kind, str(folder), target)
+        repo.run("worktree", "add", "--quiet", *kind, str(folder), target)
     except GitError as error:
         if "already" in str(error):
             raise UsageError(f"{error}: leave that branch there first") from error

@@ -1,8 +1,8 @@
 """What makes two results comparable: the same protocol, on the same platform.
 
 The *protocol* is the hash of the protected files, the command, the budget and the
-metric. The *platform* is the accelerator, the operating system and the version of
-torch, in words.
+metric. The *platform* is the accelerator, the operating system and the versions of
+torch and of the corpus, in words.
 """
 
 from __future__ import annotations
@@ -41,9 +41,16 @@ def platform(summary: Mapping[str, float | str]) -> str:
     torch = str(summary.get("torch_version", ""))
     if named[0] in ("", "cpu"):
         named = ["cpu", named[1] if named[0] else machine.machine()]
-    words = [*named, machine.system(), f"torch {torch}" if torch else ""]
+    # a corpus that comes with the machine is part of where a result was measured
+    corpus = str(summary.get("corpus_id", ""))
+    words = [
+        *named,
+        machine.system(),
+        f"torch {torch}" if torch else "",
+        f"corpus {corpus}" if corpus else "",
+    ]
     text = " · ".join(re.sub(r"[^\w .+()-]", "", word) for word in words if word)
-    return text[:120]
+    return text[:160]
 
 
 def digests(folder: Path, paths: tuple[str, ...]) -> dict[str, str]:

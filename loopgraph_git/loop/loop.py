@@ -82,9 +82,8 @@ class Loop:
             return Ended(experiments=tuple(self.done), why=why)
 
     def _open(self) -> None:
-        head = self.repo.oid("HEAD")
         self.tree = worktree.open_session(
-            self.repo, self.options.session, baseline=head
+            self.repo, self.options.session, baseline=self.repo.oid("HEAD")
         )
         killed = runner.sweep(self.run_id)
         if killed:

@@ -13,6 +13,7 @@ from loopgraph_git.records.facts import (
     Verdict,
     body_of,
     fitted,
+    fitted_retrieval,
 )
 from loopgraph_git.records.line import (
     RECORD_LIMIT_BYTES,
@@ -59,4 +60,5 @@ __all__ = [
     "body_of",
     "canonical",
     "fitted",
+    "fitted_retrieval",
 ]

@@ -100,6 +100,23 @@ def fitted(result: Result, *, limit: int = RECORD_LIMIT_BYTES - 512) -> Result:
     return replace(clean, excerpt="", curve=(), metrics={}, reason=clean.reason[:300])
 
 
+def fitted_retrieval(
+    retrieval: Retrieval, *, limit: int = RECORD_LIMIT_BYTES - 512
+) -> Retrieval:
+    """Return the retrieval cut to fit one line: outcome ids, reasons, then the tail."""
+    short = [
+        replace(item, why=item.why[:120], outcomes=item.outcomes[:3])
+        for item in retrieval.suggestions
+    ]
+    small = replace(retrieval, goal=retrieval.goal[:300], query=retrieval.query[:300])
+    while (
+        short
+        and len(canonical(body_of(replace(small, suggestions=tuple(short))))) > limit
+    ):
+        short.pop()
+    return replace(small, suggestions=tuple(short))
+
+
 def _finite(metrics: Mapping[str, float | str]) -> dict[str, float | str]:
     kept: dict[str, float | str] = {}
     for name, value in list(metrics.items())[:24]:

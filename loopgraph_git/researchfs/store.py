@@ -24,12 +24,12 @@ from loopgraph_git.researchfs import (
     summary,
 )
 from loopgraph_git.researchfs.database import Database
+from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
-    from types import TracebackType
 
     from loopgraph_git.records import (
         Chunk,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from loopgraph_git.researchfs.outcomes import Skipped
 
 
-class Store:
+class Store(Closing):
     """An open ResearchFS database; use it in a `with` statement, or close it.
 
     Several threads may share one store, and several processes one file. Every
@@ -74,17 +74,6 @@ class Store:
     def close(self) -> None:
         """Close the database; closing twice is fine."""
         self.db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def transaction(self) -> AbstractContextManager[None]:
         """Hold one write transaction; nested ones are savepoints.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def train(
     tmp_path: Path, code: str, *, seconds: float = 20.0, log_bytes: int = 1 << 20
 ):
-    run_id = f"test/{tmp_path.name}/"
+    run_id = f"test{tmp_path}/"
     ended = runner.run_command(
         (sys.executable, "-c", code),
         folder=tmp_path,

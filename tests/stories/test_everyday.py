@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from loopgraph_git.cli import main
 from loopgraph_git.loop.providers import scripted_server
 from tests.conftest import PACK, SOURCE, TRAIN, Toy, git, make_toy
 
@@ -208,6 +207,23 @@ class TestEveryKindOfRepository:
         assert len(Toy(tmp_path / "bare.git").json("log")) == 2
 
 
+def test_a_session_that_is_checked_out_elsewhere_is_left_there(toy):
+    toy.lg("experiment", "-n", "1")
+    subprocess.run(["rm", "-rf", toy.root / ".git/loopgraph/worktrees"], check=True)
+    git(toy.root, "worktree", "prune")
+    git(toy.root, "stash", "-u", "-q")
+    git(toy.root, "checkout", "-q", "lg/main")
+    git(toy.root, "stash", "pop", "-q")
+    refused = toy.lg("experiment", "-n", "1", code=2)
+    assert "leave that branch there first" in refused.stderr
+
+
+def test_a_long_list_of_suggestions_still_fits_its_record(toy):
+    shown = toy.json("suggest", "-k", "50", "--goal", "x" * 5000)
+    assert shown["retrieval"]
+    assert shown["tokens"] <= 600
+
+
 def test_untracked_data_is_linked_into_the_run(toy):
     (toy.root / "data").mkdir()
     (toy.root / "data" / "x.txt").write_text("1")
@@ -291,13 +307,6 @@ def test_an_llm_proposes_over_the_real_protocol(toy):
     assert "cannot be used" in asked[1]["messages"][-1]["content"]
 
 
-@pytest.fixture
-def inside(toy, monkeypatch, capsys):
-    """Stand in a repository and return what is printed there."""
-    monkeypatch.chdir(toy.root)
-    return capsys
-
-
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
@@ -313,16 +322,15 @@ def inside(toy, monkeypatch, capsys):
         (["log", "--verdict", "great"], 2, "is not one of"),
     ],
 )
-def test_wrong_commands_are_answered_in_words(
-    command, code, words, inside, monkeypatch
-):
-    monkeypatch.setattr(sys, "argv", ["git-lg", *command])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == code
-    said = inside.readouterr().err
-    assert words in said
-    assert "Traceback" not in said
+def test_wrong_commands_are_answered_in_words(toy, command, code, words):
+    assert words in toy.lg(*command, code=code).stderr
+
+
+def test_an_answer_to_a_wrong_command_is_no_traceback_in_a_process_of_its_own(toy):
+    running = start(toy, "show", "no-such")
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == 1
+    assert said == "git-lg: 'no-such' is no experiment: `git lg log` lists them\n"
 
 
 def test_outside_a_repository_the_next_step_is_named(tmp_path):
