@@ -183,15 +183,16 @@ def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
 
 def _trained(lab: LoopGraph, commit: Oid, seed: int, watch: runner.Watch) -> Result:
     name = f"run-{commit.short}-{time.time_ns()}"
-    with locked(lab.repo.home / "journal" / "run.lock", what="`git lg run`"):
-        tree = worktree.open_detached(lab.repo, "run", commit)
+    with locked(lab.repo.home / "journal" / "_run.lock", what="`git lg run`"):
+        # no session can have this name: sessions are slugs
+        tree = worktree.open_detached(lab.repo, "_run", commit)
         worktree.link(lab.repo, tree, lab.config.link)
         job = measure.Job(
             tree=tree,
             commit=commit,
             config=lab.config,
             seed=seed,
-            run_id=measure.session_run_id(lab.repo, "run") + name,
+            run_id=measure.session_run_id(lab.repo, "_run") + name,
             log=lab.repo.home / "logs" / f"{name}.log",
         )
         try:

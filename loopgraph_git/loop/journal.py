@@ -64,11 +64,21 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one call of `git lg experiment` set out to do, until it has ended."""
+    """What one call of `git lg experiment` set out to do, until it has ended.
+
+    `target` is a number of experiments, `until` a time in seconds since the epoch.
+    """
 
     target: int
     done: int = 0
     until: float | None = None
+
+    def continues(self, other: Plan, *, now: float) -> bool:
+        """Say whether `other` is the same command, given again before time was up."""
+        timed = self.until is not None
+        over = self.until is not None and self.until <= now
+        same = self.target == other.target and timed == (other.until is not None)
+        return same and not over
 
 
 class Journal:

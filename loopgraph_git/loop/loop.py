@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import EditError, ExhaustedError, LoopGraphError
 from loopgraph_git.git import commits, refs, trailers, worktree
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import fingerprint, gate, judge, measure, results_tsv, runner
+from loopgraph_git.loop import fingerprint, gate, judge, results_tsv, runner
 from loopgraph_git.loop.journal import Entry, Journal, Plan, Stage
 from loopgraph_git.loop.proposers import Proposal, Proposer, Request
 from loopgraph_git.loop.session import Ended, Options, Progress
+from loopgraph_git.loop.workbench import Workbench
 from loopgraph_git.records import (
     Experiment,
     Judgement,
     Kind,
     Oid,
     Record,
-    Result,
-    Status,
     Verdict,
     body_of,
 )
@@ -61,7 +60,6 @@ class Loop:
         self.done: list[Experiment] = []
         self.branch = refs.session_branch(options.session)
         self.journal = Journal(self.repo.home / "journal" / f"{options.session}.json")
-        self.run_id = measure.session_run_id(self.repo, options.session)
 
     def run(self) -> Ended:
         """Run the experiments that the options ask for, unfinished ones first.
@@ -82,10 +80,13 @@ class Loop:
             return Ended(experiments=tuple(self.done), why=why)
 
     def _open(self) -> None:
-        self.tree = worktree.open_session(
+        tree = worktree.open_session(
             self.repo, self.options.session, baseline=self.repo.oid("HEAD")
         )
-        killed = runner.sweep(self.run_id)
+        self.bench = Workbench(
+            self.lab, tree, self.options, self.progress, should_stop=self.should_stop
+        )
+        killed = runner.sweep(self.bench.run_id)
         if killed:
             self.progress.say(f"ended {killed} processes that a killed session left")
         self.lab.reconcile()
@@ -93,29 +94,27 @@ class Loop:
         if self.journal.entry is not None:
             standing = Oid(self.journal.entry.baseline)
         protocol = fingerprint.protocol(self.repo, standing, self.config)
-        values = self._values(standing, protocol)
+        values = self.bench.values(standing, protocol)
         self.progress.begin(judge.mean(values) if values else None)
         self._plan()
 
     def _plan(self) -> None:
         """Take up the plan of a call that was killed, or make one for this call."""
-        plan, wanted = self.journal.plan, self.options.n or _FOREVER
-        over = plan and plan.until is not None and plan.until < time.time()
-        if plan and not over and wanted in (plan.target, _FOREVER):
-            self.progress.say(
-                f"going on with a call that was cut off after {plan.done}"
-            )
-            return
-        hours = self.options.hours
+        plan, hours = self.journal.plan, self.options.hours
         until = time.time() + hours * 3600 if hours else None
-        plan = Plan(target=wanted, until=until)
-        self.journal.write(plan=plan, entry=self.journal.entry)
+        fresh = Plan(target=self.options.n or _FOREVER, until=until)
+        if plan and plan.continues(fresh, now=time.time()):
+            self.progress.say(f"going on with a call cut off after {plan.done}")
+        else:
+            self.journal.write(plan=fresh, entry=self.journal.entry)
 
     def _all(self) -> str:
         if self.journal.entry is not None:
             self.progress.say(f"finishing “{self.journal.entry.subject}”")
             self.finish(self.journal.entry)
-        self.measure_baseline()
+        tip = self.repo.oid(self.branch)
+        self.bench.measure_baseline(tip)
+        self._keep_baseline(tip)
         while (why := self._over()) is None:
             try:
                 self.one()
@@ -237,19 +236,30 @@ class Loop:
             timestamp=entry.ts,
         )
         commits.pin(self.repo, oid)
-        if self.repo.oid(self.branch) != oid:
-            self.repo.update_refs((self.branch, str(oid), str(baseline)))
+        self._advance(baseline, oid)
         return entry.at(Stage.COMMITTED, commit=str(oid))
+
+    def _advance(self, baseline: Oid, oid: Oid) -> None:
+        tip = self.repo.oid(self.branch)
+        if tip not in (baseline, oid):
+            name = self.branch.removeprefix("refs/heads/")
+            raise LoopGraphError(
+                f"{name} was moved to {tip.short} while an experiment on "
+                f"{baseline.short} was under way: `git branch -f {name} {baseline}` "
+                "puts it back"
+            )
+        if tip != oid:
+            self.repo.update_refs((self.branch, str(oid), str(baseline)))
 
     def train(self, entry: Entry) -> Entry:
         """Train the commit under its budget and turn the log into a result."""
         commit = Oid(entry.commit)
-        job = self._job(commit, self.options.seed, entry)
         if entry.failure:
-            result = measure.rejected(job, entry.failure)
+            result = self.bench.reject(commit, entry.failure)
         else:
             self.progress.training(entry.subject, self.config.budget_seconds)
-            result = self._trained(job)
+            result = self.bench.train(commit, self.options.seed)
+        result = replace(result, tokens=entry.tokens, cost_usd=entry.cost_usd)
         record = self.lab.notes.make(Kind.RESULT, commit, body_of(result))
         return entry.at(Stage.MEASURED, result=record.encode())
 
@@ -257,7 +267,7 @@ class Loop:
         """Write the result as a note, and make up the verdict."""
         record = Record.decode(entry.result)
         self.lab.write(record, fresh=False)
-        verdict = self._verdict(Oid(entry.commit), Oid(entry.baseline))
+        verdict = self.bench.verdict(Oid(entry.commit), Oid(entry.baseline))
         made = self.lab.notes.make(Kind.VERDICT, Oid(entry.commit), body_of(verdict))
         return entry.at(Stage.NOTED, verdict=made.encode())
 
@@ -265,8 +275,8 @@ class Loop:
         """Write the verdict; a discarded commit leaves the branch, never the pin."""
         record = Record.decode(entry.verdict)
         self.lab.write(record, fresh=False)
-        if record.body["value"] != Judgement.KEEP:
-            worktree.move(self.tree, Oid(entry.baseline))
+        kept = record.body["value"] == Judgement.KEEP
+        self.bench.move(Oid(entry.commit if kept else entry.baseline))
         return entry.at(Stage.JUDGED)
 
     def index(self, entry: Entry) -> None:
@@ -283,25 +293,6 @@ class Loop:
         total = plan.target if plan and plan.target != _FOREVER else None
         self.progress.finished(experiment, plan.done if plan else 1, total)
 
-    def measure_baseline(self) -> None:
-        """Run what the branch stands on until its value and the noise are known."""
-        tip = self.repo.oid(self.branch)
-        protocol = fingerprint.protocol(self.repo, tip, self.config)
-        known = judge.measured_noise(self.lab.results(protocol=protocol))
-        needed = 1 if known else self.config.baseline_runs
-        for number in range(len(self._values(tip, protocol)), needed):
-            self.progress.training(f"baseline, run {number + 1} of {needed}",
-                                   self.config.budget_seconds)  # fmt: skip
-            result = self._trained(self._job(tip, self.options.seed + number))
-            self.lab.record(tip, result)
-            self.progress.measured(result)
-            if result.status is not Status.OK:
-                raise LoopGraphError(
-                    f"the baseline {tip.short} does not train ({result.status}: "
-                    f"{result.reason}); mend it first:\n{result.excerpt}"
-                )
-        self._keep_baseline(tip)
-
     def _keep_baseline(self, tip: Oid) -> None:
         experiment = self.lab.show(str(tip))
         if experiment.verdict is None:
@@ -310,41 +301,3 @@ class Loop:
             if results_tsv.is_wanted(self.repo, self.config):
                 row = replace(self.lab.show(str(tip)), subject="baseline")
                 results_tsv.append_row(self.repo, self.config, row)
-
-    def _values(self, commit: Oid, protocol: str, platform: str = "") -> list[float]:
-        found = self.lab.results(protocol=protocol, platform=platform)
-        return [
-            result.value
-            for oid, result in found
-            if oid == commit and result.status is Status.OK and result.value is not None
-        ]
-
-    def _verdict(self, commit: Oid, baseline: Oid) -> Verdict:
-        result = self.lab.results_of(commit)[-1]
-        where = {"protocol": result.protocol, "platform": result.platform}
-        return judge.decide(
-            self.config.metric,
-            result,
-            baseline=baseline,
-            values=self._values(baseline, **where),
-            noise=judge.measured_noise(self.lab.results(**where)),
-        )
-
-    def _job(self, commit: Oid, seed: int, entry: Entry | None = None) -> measure.Job:
-        name = f"{commit}-{time.time_ns()}.log"
-        return measure.Job(
-            tree=self.tree,
-            commit=commit,
-            config=self.config,
-            seed=seed,
-            run_id=f"{self.run_id}{name}",
-            log=self.repo.home / "logs" / name,
-            tokens=entry.tokens if entry else 0,
-            cost_usd=entry.cost_usd if entry else 0.0,
-        )
-
-    def _trained(self, job: measure.Job) -> Result:
-        worktree.move(self.tree, job.commit)
-        worktree.link(self.repo, self.tree, self.config.link)
-        watch = runner.Watch(on_line=self.progress.line, should_stop=self.should_stop)
-        return measure.train(job, watch)

@@ -30,8 +30,6 @@ class Job:
     seed: int
     run_id: str
     log: Path
-    tokens: int = 0
-    cost_usd: float = 0.0
 
 
 def session_run_id(repo: Repo, session: str) -> str:
@@ -100,8 +98,6 @@ def _result(job: Job, ended: runner.Ended, changed: list[str]) -> Result:
             log_sha256=ended.log_sha256,
             log_bytes=ended.log_bytes,
             curve=summary.curve(ended.tail),
-            tokens=job.tokens,
-            cost_usd=job.cost_usd,
         )
     )
 
@@ -122,7 +118,5 @@ def rejected(job: Job, problem: str) -> Result:
             protocol=fingerprint.protocol(job.tree, job.commit, job.config),
             reason=summary.redact(first)[:300],
             excerpt=summary.redact(rest or first)[-1500:],
-            tokens=job.tokens,
-            cost_usd=job.cost_usd,
         )
     )

@@ -7,6 +7,7 @@ them pass the same gate.
 from __future__ import annotations
 
 import itertools
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -113,7 +114,7 @@ def _applied(
             title=f"{method.title} ({settings})" if settings else method.title,
             files=files,
             methods=(method.id,),
-            body=method.summary,
+            body=textwrap.fill(method.summary, 72),
         )
     return None
 

@@ -59,3 +59,17 @@ def test_a_journal_that_cannot_be_read_says_what_to_do(tmp_path):
     (tmp_path / "s.json").write_text("{")
     with pytest.raises(LoopGraphError, match="move it away"):
         Journal(tmp_path / "s.json")
+
+
+@pytest.mark.parametrize(
+    ("plan", "again", "same"),
+    [
+        (Plan(target=6, done=2), Plan(target=6), True),
+        (Plan(target=6, done=2), Plan(target=7), False),
+        (Plan(target=6, until=200.0), Plan(target=6, until=900.0), True),
+        (Plan(target=6, until=50.0), Plan(target=6, until=900.0), False),
+        (Plan(target=6), Plan(target=6, until=900.0), False),
+    ],
+)
+def test_only_the_same_command_goes_on_with_a_plan(plan, again, same):
+    assert plan.continues(again, now=100.0) is same

@@ -221,6 +221,26 @@ def test_a_baseline_that_does_not_train_stops_the_session_in_words(toy):
     assert "no data" in str(caught.value)
 
 
+def test_on_another_platform_the_baseline_is_measured_again(toy):
+    machine = toy.root.parent / "torch version"
+    printed = f"    print('torch_version:', open({str(machine)!r}).read())\n"
+    train = TRAIN.replace(
+        '    print("device: cpu")\n', '    print("device: cpu")\n' + printed
+    )
+    (toy.root / "train.py").write_text(train)
+    git(toy.root, "commit", "-qam", "Say where")
+    machine.write_text("2.0")
+    scripts = [train.replace("1e-3", "2e-3"), train.replace("1e-3", "3e-3")]
+    first, second = (Proposal(title=x[50:99], files={"train.py": x}) for x in scripts)
+    run(toy, [first])
+    machine.write_text("3.0")
+    _, found, said = run(toy, [second])
+    assert [item.verdict for item in found] == [Judgement.KEEP] * 2
+    assert sum(line.startswith("training baseline") for line in said) == 2
+    # the kept tip has results of both by now, and the latest counts
+    assert {item.platform.split("torch ")[1] for item in found} == {"3.0"}
+
+
 def test_a_session_runs_once_at_a_time(toy):
     holder = (
         "import sys, time\nfrom pathlib import Path\n"
@@ -237,6 +257,21 @@ def test_a_session_runs_once_at_a_time(toy):
         with pytest.raises(LockedError, match="the session s is in use"):
             run(toy, [edit("Never", "1e-3", "2e-3")])
         process.kill()
+
+
+def test_a_branch_that_was_moved_meanwhile_is_not_overwritten(toy):
+    def move(entry):
+        if entry.stage == Stage.PROPOSED:
+            tree = toy.root / ".git" / "loopgraph" / "worktrees" / "s"
+            git(tree, "commit", "-q", "--allow-empty", "-m", "Mine")
+
+    with LoopGraph.open(toy.root) as lab:
+        script = ScriptedProposer([edit("Try", "1e-3", "2e-3")])
+        options = Options(session="s", n=1)
+        loop = Loop(lab, script, options, progress=Silent(), on_stage=move)
+        with pytest.raises(LoopGraphError, match=r"git branch -f lg/s [0-9a-f]{40}"):
+            loop.run()
+    assert git(toy.root, "log", "-1", "--format=%s", "lg/s") == "Mine"
 
 
 KILLER = """

@@ -1,0 +1,109 @@
+"""The workbench of a session: where its commits are trained and compared."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from loopgraph_git.errors import LoopGraphError
+from loopgraph_git.git import worktree
+from loopgraph_git.loop import fingerprint, judge, measure, runner
+from loopgraph_git.records import Oid, Result, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopgraph_git.git.repo import Repo
+    from loopgraph_git.loop.session import Options, Progress
+    from loopgraph_git.loopgraph import LoopGraph
+
+
+class Workbench:
+    """A session's worktree, and what is measured in it."""
+
+    def __init__(
+        self,
+        lab: LoopGraph,
+        tree: Repo,
+        options: Options,
+        progress: Progress,
+        *,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.lab = lab
+        self.tree = tree
+        self.seed = options.seed
+        self.progress = progress
+        self.should_stop = should_stop
+        self.run_id = measure.session_run_id(lab.repo, options.session)
+
+    def move(self, commit: Oid) -> None:
+        """Put the worktree and the session's branch at a commit."""
+        worktree.move(self.tree, commit)
+
+    def train(self, commit: Oid, seed: int) -> Result:
+        """Check a commit out and train it; raises InterruptedRunError."""
+        self.move(commit)
+        worktree.link(self.lab.repo, self.tree, self.lab.config.link)
+        watch = runner.Watch(on_line=self.progress.line, should_stop=self.should_stop)
+        return measure.train(self._job(commit, seed), watch)
+
+    def reject(self, commit: Oid, problem: str) -> Result:
+        """Return the result of an edit that is not trained at all."""
+        return measure.rejected(self._job(commit, self.seed), problem)
+
+    def _job(self, commit: Oid, seed: int) -> measure.Job:
+        name = f"{commit}-{time.time_ns()}.log"
+        return measure.Job(
+            tree=self.tree,
+            commit=commit,
+            config=self.lab.config,
+            seed=seed,
+            run_id=f"{self.run_id}{name}",
+            log=self.lab.repo.home / "logs" / name,
+        )
+
+    def measure_baseline(self, tip: Oid, platform: str = "") -> None:
+        """Run a commit until its value and the noise are known, on a platform if named.
+
+        Raises LoopGraphError when it does not train.
+        """
+        config = self.lab.config
+        protocol = fingerprint.protocol(self.lab.repo, tip, config)
+        results = self.lab.results(protocol=protocol, platform=platform)
+        needed = 1 if judge.measured_noise(results) else config.baseline_runs
+        for number in range(len(self.values(tip, protocol, platform)), needed):
+            subject = f"baseline, run {number + 1} of {needed}"
+            self.progress.training(subject, config.budget_seconds)
+            result = self.train(tip, self.seed + number)
+            self.lab.record(tip, result)
+            self.progress.measured(result)
+            if result.status is not Status.OK:
+                raise LoopGraphError(
+                    f"the baseline {tip.short} does not train ({result.status}: "
+                    f"{result.reason}); mend it first:\n{result.excerpt}"
+                )
+
+    def values(self, commit: Oid, protocol: str, platform: str = "") -> list[float]:
+        """Return what the runs of a commit measured under a protocol."""
+        found = self.lab.results(protocol=protocol, platform=platform)
+        return [
+            result.value
+            for oid, result in found
+            if oid == commit and result.status is Status.OK and result.value is not None
+        ]
+
+    def verdict(self, commit: Oid, baseline: Oid) -> Verdict:
+        """Decide about the last run of a commit against its baseline."""
+        result = self.lab.results_of(commit)[-1]
+        where = {"protocol": result.protocol, "platform": result.platform}
+        if result.status is Status.OK and not self.values(baseline, **where):
+            # measured elsewhere: on another machine, or before torch was updated
+            self.measure_baseline(baseline, result.platform)
+        return judge.decide(
+            self.lab.config.metric,
+            result,
+            baseline=baseline,
+            values=self.values(baseline, **where),
+            noise=judge.measured_noise(self.lab.results(**where)),
+        )
