@@ -77,11 +77,15 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("git-lg: interrupted", err=True)
-        code = 130
     except BrokenPipeError:
         # the reader has gone (`git lg log | head`); that is no error
         sys.stderr.close()
         code = 0
+    except OSError as error:
+        # a full disk, a folder that may not be written: nothing of ours to explain
+        click.echo(f"git-lg: {error.filename or 'a file'}: {error.strerror}", err=True)
+        code = 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("git-lg: interrupted", err=True)
+        code = 130
     sys.exit(code if isinstance(code, int) else 0)

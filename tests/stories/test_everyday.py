@@ -333,6 +333,12 @@ def test_an_answer_to_a_wrong_command_is_no_traceback_in_a_process_of_its_own(to
     assert said == "git-lg: 'no-such' is no experiment: `git lg log` lists them\n"
 
 
+def test_a_folder_that_may_not_be_written_is_named(toy):
+    said = toy.lg("trust", code=1, env={"HOME": os.devnull}).stderr
+    assert said.startswith(f"git-lg: {os.devnull}")
+    assert "Not a directory" in said
+
+
 def test_outside_a_repository_the_next_step_is_named(tmp_path):
     said = Toy(tmp_path).lg("log", code=1).stderr
     assert "is not in a git repository" in said
