@@ -44,7 +44,7 @@ class Config:
     protected: tuple[str, ...] = ("prepare.py",)
     budget_seconds: float = 300.0
     timeout_seconds: float | None = None
-    baseline_runs: int = 2
+    baseline_runs: int = 3
     link: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     packs: str = ".loopgraph/packs"

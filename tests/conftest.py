@@ -140,6 +140,7 @@ class Toy:
         values = {
             "run": [sys.executable, "train.py"],
             "budget_seconds": 5,
+            "baseline_runs": 2,
             "timeout_seconds": 20,
             "metric": {"name": "val_bpb"},
             **config,
