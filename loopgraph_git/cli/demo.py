@@ -96,22 +96,7 @@ def _summary(lab: LoopGraph, folder: Path) -> None:
     found = lab.experiments(session=_SESSION)
     click.secho("\nExperiments, the newest first", bold=True)
     render.experiments(found)
-    start = lab.repo.oid("HEAD")
-    values = [r.value for r in lab.results_of(start) if r.value is not None]
-    tops = lab.best(1)
-    noise = (
-        judge.measured_noise(lab.results(protocol=tops[0].protocol)) if tops else None
-    )
-    if values and tops and tops[0].value is not None and noise:
-        mean = judge.mean(values)
-        gain = lab.config.metric.gain(mean, tops[0].value)
-        click.secho("\nBest against baseline", bold=True)
-        click.echo(
-            f"{tops[0].commit.short} {render.plain(tops[0].subject)}: "
-            f"{lab.config.metric.name} {tops[0].value:.4f}, baseline {mean:.4f}: better "
-            f"by {gain:.4f}\nnoise {noise.sigma:.4f} (standard deviation of "
-            f"{noise.runs} repeated baselines): the gain is {_times(gain, noise.sigma)}"
-        )
+    _compare(lab)
     click.secho("\nMethods, as the memory ranks them for the best code", bold=True)
     render.ranking(lab.rank(rev=f"lg/{_SESSION}"), 10)
     first = found[0].commit.short if found else "HEAD"
@@ -126,6 +111,27 @@ def _summary(lab: LoopGraph, folder: Path) -> None:
         (f"git lg experiment -n 6 --session {_SESSION}", "go on"),
     ):
         click.echo(f"  {command:<40} {purpose}".rstrip())
+
+
+def _compare(lab: LoopGraph) -> None:
+    """Print the best experiment against the baseline, within one protocol and platform."""
+    start, top = lab.repo.oid("HEAD"), next(iter(lab.best(1)), None)
+    if top is None or top.value is None:
+        return
+    runs = lab.results(protocol=top.protocol, platform=top.platform)
+    noise = judge.measured_noise(runs)
+    values = [run.value for oid, run in runs if oid == start and run.value is not None]
+    if not values or noise is None:
+        return
+    mean = judge.mean(values)
+    gain = lab.config.metric.gain(mean, top.value)
+    click.secho("\nBest against baseline", bold=True)
+    click.echo(
+        f"{top.commit.short} {render.plain(top.subject)}: {top.metric} {top.value:.4f}, "
+        f"baseline {mean:.4f}: better by {gain:.4f}\nnoise {noise.sigma:.4f} (standard "
+        f"deviation over {noise.runs} repeated runs): the gain is "
+        f"{_times(gain, noise.sigma)}"
+    )
 
 
 def _times(gain: float, sigma: float) -> str:
