@@ -134,7 +134,9 @@ class LoopGraph(Closing):
         return self._new(Kind.VERDICT, commit, body_of(verdict))
 
     def _new(self, kind: Kind, commit: Oid, body: dict[str, object]) -> Record:
-        record = self.notes.make(kind, commit, body)
+        known = self.client.store.experiment(commit)
+        tree = known.tree if known else None
+        record = self.notes.make(kind, commit, body, tree=tree)
         self.write(record)
         return record
 

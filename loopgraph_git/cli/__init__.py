@@ -67,8 +67,21 @@ def cli() -> None:
     """
 
 
+def _hand_on(args: list[str]) -> None:
+    """Give a call that is no command of ours to the user's `alias.lg`, if there is one."""
+    first = args[0] if args else ""
+    if first in _COMMANDS or first in ("-h", "--help", "--version"):
+        return
+    from loopgraph_git.git.alias import run_alias, users_alias  # noqa: PLC0415
+
+    alias = users_alias()
+    if alias:
+        run_alias(alias, args)
+
+
 def main() -> None:
     """Run the command line; errors become one message and an exit code."""
+    _hand_on(sys.argv[1:])
     try:
         code = cli.main(prog_name="git-lg", standalone_mode=False)
     except LoopGraphError as error:

@@ -75,6 +75,6 @@ def _tools(lab: LoopGraph) -> list[Finding]:
         words = "not trusted: read .loopgraph.yml, then `git lg trust`"
         found.append(Finding("trust", words, ok=False))
     if lab.repo.config("alias.lg"):
-        words = "your alias `lg` is hidden by `git lg`; `git loopgraph` is the same"
+        words = "your alias `lg` gets every call that is no command of ours"
         found.append(Finding("alias", words))
     return found

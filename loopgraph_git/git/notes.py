@@ -40,10 +40,17 @@ class Notes:
                     path.write_text(secrets.token_hex(6) + "\n")
         return path.read_text().strip()
 
-    def make(self, kind: Kind, commit: Oid, body: Mapping[str, Any]) -> Record:
+    def make(
+        self,
+        kind: Kind,
+        commit: Oid,
+        body: Mapping[str, Any],
+        *,
+        tree: Oid | None = None,
+    ) -> Record:
         """Return a new record of this writer, numbered but not yet written.
 
-        A caller that may be killed keeps it and appends it again: the same record
+        `tree` saves asking git for the commit's tree. A caller that may be killed keeps it and appends it again: the same record
         is written once.
         """
         writer = self.writer()
@@ -52,7 +59,7 @@ class Notes:
         return Record(
             kind=kind,
             commit=commit,
-            tree=self._repo.tree(commit),
+            tree=tree or self._repo.tree(commit),
             writer=writer,
             seq=seq,
             ts=time.time_ns() // 1_000_000,

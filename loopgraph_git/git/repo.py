@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from loopgraph_git.errors import GitError, NotARepositoryError
 from loopgraph_git.records import Oid
@@ -119,9 +120,7 @@ class Repo:
         from git.exc import GitCommandNotFound  # noqa: PLC0415  costs 80 ms
 
         command = [*_scrub(env or {}), "git", *_FLAGS, *args]
-        with tempfile.TemporaryFile() as pipe:
-            pipe.write(stdin or b"")
-            pipe.seek(0)
+        with _pipe(stdin) as pipe:
             try:
                 status, out, error = self._runner.execute(
                     command,
@@ -244,6 +243,18 @@ def _runner(folder: Path) -> Git:
     return Git(folder)
 
 
+@contextmanager
+def _pipe(content: bytes | None) -> Iterator[BinaryIO | None]:
+    """Hold bytes as a file that a process can read, or nothing for no bytes."""
+    if not content:
+        yield None
+        return
+    with tempfile.TemporaryFile() as pipe:
+        pipe.write(content)
+        pipe.seek(0)
+        yield pipe
+
+
 def _scrub(given: Mapping[str, str]) -> list[str]:
     """Return a prefix that hides the GIT_* variables which redirect git."""
     foreign = [n for n in os.environ if n.startswith("GIT_") and n not in given]
@@ -263,3 +274,15 @@ def create(folder: Path, *, message: str) -> Repo:
     repo.run("add", "--all")
     repo.run("commit", "--quiet", "--no-gpg-sign", "-m", message, env=repo.identity)
     return repo
+
+
+def config_value(folder: Path, key: str) -> str | None:
+    """Return a value of the git configuration that holds in a folder, or None."""
+    command = [*_scrub({}), "git", *_FLAGS, "config", "--get", key]
+    status, out, _ = _runner(folder).execute(
+        command,
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+    )
+    return None if status else os.fsdecode(_bytes(out)).rstrip("\n")
