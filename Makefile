@@ -22,14 +22,14 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cog --check docs/*.md
+	$(BIN)/cog --check docs/*.md docs/*.1
 
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 docs: $(VENV)/.dev
-	$(BIN)/cog -r docs/*.md
+	$(BIN)/cog -r docs/*.md docs/*.1
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

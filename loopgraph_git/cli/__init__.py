@@ -32,6 +32,11 @@ _COMMANDS = {
 }
 
 
+def summaries() -> list[tuple[str, str]]:
+    """Return every command with one line on what it does."""
+    return [(name, words) for name, (_, words) in _COMMANDS.items()]
+
+
 class _Group(click.Group):
     """A group that knows its commands by name and imports them when called."""
 
