@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from loopgraph_git.client import Answer, ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import ConfigError, GitError, StoreError
-from loopgraph_git.git import commits, refs
+from loopgraph_git.git import commits, refs, sync
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.records import (
@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 _PARSED = 300
 
 
-class Finding(NamedTuple):
-    """One thing that `doctor` looked at."""
+class Synced(NamedTuple):
+    """What a sync moved, or would move: experiments and records, out and in."""
 
-    subject: str
-    words: str
-    ok: bool = True
+    remote: str
+    experiments_sent: int
+    records_sent: int
+    experiments_new: int = 0
+    records_new: int = 0
 
 
 class LoopGraph(Closing):
@@ -62,7 +64,7 @@ class LoopGraph(Closing):
         self.notes = Notes(repo)
         self.trusted_config = config or Config()
         self.config = self.trusted_config
-        self._configured = config is not None
+        self.configured = config is not None
         self._meanings: dict[str, tuple[str, ...]] = {}
 
     @classmethod
@@ -93,7 +95,7 @@ class LoopGraph(Closing):
 
     def require_config(self) -> None:
         """Raise ConfigError when the repository has no `.loopgraph.yml`."""
-        if not self._configured:
+        if not self.configured:
             raise ConfigError(
                 f"no {CONFIG_NAME} in {self.repo.root}: run `git lg init` to write one"
             )
@@ -101,12 +103,14 @@ class LoopGraph(Closing):
     def reconcile(self) -> None:
         """Index what refs and notes say that the index has not seen yet."""
         store = self.client.store
-        tips = self.notes.refs()
-        seen = store.ref_tips()
-        moved = {ref: seen.get(ref, "") for ref in tips if seen.get(ref) != tips[ref]}
+        notes, archives = self.notes.refs(), sync.archives(self.repo)
+        tips, seen = {**notes, **archives}, store.ref_tips()
+        moved = {ref: seen.get(ref, "") for ref in notes if seen.get(ref) != tips[ref]}
+        grown = [ref for ref in archives if seen.get(ref) != tips[ref]]
         pinned = {refs.pinned(ref) for ref in self.repo.refs(refs.PINS)}
+        pinned |= sync.archived(self.repo, grown)
         known = store.known_commits()
-        if not moved and pinned <= known and seen.keys() == tips.keys():
+        if not moved and pinned <= known and seen == tips:
             return
         records = list(self.notes.records(moved))
         wanted = (pinned | {record.commit for record in records}) - known
@@ -124,6 +128,35 @@ class LoopGraph(Closing):
             self.reconcile()
         store.optimise()
         return store.counts()
+
+    def sync(self, remote: str, *, dry_run: bool = False) -> Synced:
+        """Push what this clone wrote to a remote, fetch what others did, and index it.
+
+        Raises UsageError for an unknown remote, GitError when it cannot be reached;
+        nothing is lost by that, and the next sync sends it all.
+        """
+        sync.check_remote(self.repo, remote)
+        writer, before = self.notes.writer(), self.client.store.counts()
+        annotated = self.notes.annotated()
+        if not dry_run:
+            sync.fold(self.repo, writer, annotated)
+        waiting = sync.unfolded(self.repo, writer, annotated) if dry_run else 0
+        seen = self.repo.find(refs.remote_notes(remote, writer)) or ""
+        sent = Synced(
+            remote,
+            len(sync.unsent(self.repo, remote, writer)) + waiting,
+            sum(1 for _ in self.notes.records({refs.notes(writer): seen})),
+        )
+        if dry_run:
+            return sent
+        sync.push(self.repo, remote, writer)
+        sync.fetch(self.repo, remote)
+        self.reconcile()
+        after = self.client.store.counts()
+        new = {name: after[name] - before[name] for name in ("experiments", "records")}
+        return sent._replace(
+            experiments_new=new["experiments"], records_new=new["records"]
+        )
 
     def record(self, commit: Oid, result: Result) -> Record:
         """Write the result of a run: a note in git first, then the index."""
@@ -289,40 +322,6 @@ class LoopGraph(Closing):
         )
         body = body_of(fitted_retrieval(retrieval))
         return answer.recorded(self._new(Kind.RETRIEVAL, baseline, body))
-
-    def examine(self) -> list[Finding]:
-        """Look at index, notes, pins and settings; each finding says what to do."""
-        problems = self.client.store.check()
-        index = [Finding("index", words, ok=False) for words in problems]
-        return [
-            *(index or [Finding("index", f"sound, {self._counted()}")]),
-            self._examine_pins(),
-            self._examine_notes(),
-            self._examine_config(),
-        ]
-
-    def _counted(self) -> str:
-        counts = self.client.store.counts()
-        return ", ".join(f"{count} {name}" for name, count in counts.items())
-
-    def _examine_pins(self) -> Finding:
-        pins = [refs.pinned(ref) for ref in self.repo.refs(refs.PINS)]
-        found = {name for name, _, _ in self.repo.objects(pins)}
-        lost = [oid.short for oid in pins if oid not in found]
-        if lost:
-            words = f"{len(lost)} pinned commits are missing ({lost[0]}, …): git fsck"
-            return Finding("pins", words, ok=False)
-        return Finding("pins", f"{len(pins)} commits kept alive, all readable")
-
-    def _examine_notes(self) -> Finding:
-        tips = self.notes.refs()
-        count = sum(1 for _ in self.notes.records(dict.fromkeys(tips, "")))
-        return Finding("notes", f"{count} records by {len(tips)} writers")
-
-    def _examine_config(self) -> Finding:
-        if not self._configured:
-            return Finding("settings", "none: run `git lg init`", ok=False)
-        return Finding("settings", f"{CONFIG_NAME} is valid")
 
     def dump(self) -> Iterator[str]:
         """Yield every row of the index as a line of JSON."""

@@ -26,6 +26,7 @@ _COMMANDS = {
     "rank": ("research", "Rank the methods by what is known of them."),
     "search": ("research", "Search papers, methods and experiments."),
     "suggest": ("research", "Say what to try next, and why."),
+    "sync": ("sync", "Share experiments with other clones over a git remote."),
     "reindex": ("upkeep", "Rebuild the index from git alone."),
     "doctor": ("upkeep", "Check git, index, settings and tools."),
     "demo": ("demo", "Make a small repository and run experiments in it."),

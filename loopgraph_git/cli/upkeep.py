@@ -10,8 +10,9 @@ import click
 
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json
+from loopgraph_git.health import Finding, examine
 from loopgraph_git.loop.trust import is_trusted
-from loopgraph_git.loopgraph import Finding, LoopGraph
+from loopgraph_git.loopgraph import LoopGraph
 
 
 @click.command()
@@ -49,7 +50,7 @@ def doctor(*, dump: bool, json_: bool) -> None:
             for line in lab.dump():
                 click.echo(line)
             return
-        findings = [*_tools(lab), *lab.examine()]
+        findings = [*_tools(lab), *examine(lab)]
     if json_:
         render.emit_json("doctor", [finding._asdict() for finding in findings])
     else:

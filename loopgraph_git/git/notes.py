@@ -103,6 +103,13 @@ class Notes:
         note = self._repo.maybe("notes", f"--ref={ref}", "show", commit)
         return note is not None and line in note
 
+    def annotated(self) -> list[str]:
+        """Return the commits that this writer has said anything of."""
+        listing = self._repo.maybe(
+            "notes", f"--ref={refs.notes(self.writer())}", "list"
+        )
+        return [row.split()[1] for row in (listing or "").splitlines()]
+
     def refs(self) -> dict[str, Oid]:
         """Return every notes ref that holds records: ours and the fetched ones."""
         return self._repo.refs(refs.NOTES, refs.REMOTE_NOTES)

@@ -26,6 +26,21 @@ def notes(writer: str) -> str:
     return f"{NOTES}{writer}"
 
 
+def keep(writer: str) -> str:
+    """Return the archive ref that keeps one writer's experiments."""
+    return f"{KEEP}{writer}"
+
+
+def remote_keep(remote: str, writer: str) -> str:
+    """Return where a writer's archive is tracked after a fetch."""
+    return f"{REMOTE_KEEP}{remote}/keep/{writer}"
+
+
+def remote_notes(remote: str, writer: str) -> str:
+    """Return where a writer's notes are tracked after a fetch."""
+    return f"{REMOTE_NOTES}{remote}/{writer}"
+
+
 def session_branch(session: str) -> str:
     """Return the branch of a session; raises UsageError for an unusable name."""
     if session != slug(session):
