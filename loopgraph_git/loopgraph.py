@@ -221,7 +221,7 @@ class LoopGraph(Closing):
 
         Results compare within one protocol and platform: that of the newest result.
         """
-        newest = next((x for x in self.experiments() if x.value is not None), None)
+        newest = self.client.store.newest_measured()
         if newest is None:
             return []
         return self.client.store.best(

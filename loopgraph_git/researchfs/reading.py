@@ -140,6 +140,16 @@ def best(
     return [_experiment(row) for row in rows]
 
 
+def newest_measured(db: Database) -> Experiment | None:
+    """Return the newest experiment with a value; see Store.newest_measured."""
+    rows = db.rows(
+        f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
+        " WHERE e.listed = 1 AND e.value IS NOT NULL"
+        " ORDER BY e.ts DESC, e.oid DESC LIMIT 1"
+    )
+    return _experiment(rows[0]) if rows else None
+
+
 def _limit(limit: int | None) -> int:
     return -1 if limit is None else max(limit, 0)
 

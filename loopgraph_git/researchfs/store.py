@@ -202,6 +202,10 @@ class Store(Closing):
         """
         return reading.experiment(self.db, prefix)
 
+    def newest_measured(self) -> Experiment | None:
+        """Return the newest experiment that ran to its end, or None."""
+        return reading.newest_measured(self.db)
+
     def best(
         self,
         k: int,
