@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = ".loopgraph.yml"
 _SIZE_LIMIT = 64 * 1024
+# these go into a hook, which is a shell script
+_BRANCH_PATTERN = re.compile(r"[A-Za-z0-9._/*?-]+")
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
@@ -48,6 +50,7 @@ class Config:
     link: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     packs: str = ".loopgraph/packs"
+    branches: tuple[str, ...] = ("lg/*", "autoresearch/*", "exp/*")
     results_tsv: bool | None = None
     log_limit_mb: int = 64
     proposer: str = "recipe"
@@ -121,6 +124,7 @@ class _Reader:
             "protected": self.paths,
             "link": self.paths,
             "env": self.names,
+            "branches": self.patterns,
             "goal": self.text,
             "packs": self.path,
             "proposer": self.text,
@@ -173,6 +177,13 @@ class _Reader:
         for word in words:
             if _SECRET_NAME.search(word):
                 self.fail(key, f"{word} looks like a secret; training gets no keys")
+        return words
+
+    def patterns(self, key: str, value: object) -> tuple[str, ...]:
+        words = self.words(key, value)
+        for word in words:
+            if not _BRANCH_PATTERN.fullmatch(word):
+                self.fail(key, f"{word!r}: only letters, digits and . _ / - * ? here")
         return words
 
     def paths(self, key: str, value: object) -> tuple[str, ...]:

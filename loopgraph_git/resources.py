@@ -31,7 +31,7 @@ class Closing:
 
 
 def resource_dir(name: str) -> Path:
-    """Return the folder `harness` or `packs`: in the wheel, or beside a clone."""
+    """Return the folder `harness`, `hooks` or `packs`: in the wheel, or beside a clone."""
     package = Path(__file__).parent
     for folder in (package / f"_{name}", package.parent / name):
         if folder.is_dir():

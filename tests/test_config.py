@@ -60,6 +60,8 @@ def test_values_are_read():
         ),
         ("metric: {nome: x}", "metric: expected `name` and `direction"),
         ("env: [MY_API_KEY]", "env: MY_API_KEY looks like a secret"),
+        ("branches: ['a;b']", "branches: 'a;b': only letters, digits"),
+        ("branches: lg/*", "branches: expected a list of texts"),
         ("results_tsv: 3", "results_tsv: expected true or false"),
         ("- a\n- b", "expected `key: value` lines"),
         ("a: [", "not valid YAML"),

@@ -27,6 +27,7 @@ _COMMANDS = {
     "search": ("research", "Search papers, methods and experiments."),
     "suggest": ("research", "Say what to try next, and why."),
     "sync": ("sync", "Share experiments with other clones over a git remote."),
+    "hooks": ("hooks", "Pin what you and your agents commit, as it happens."),
     "reindex": ("upkeep", "Rebuild the index from git alone."),
     "doctor": ("upkeep", "Check git, index, settings and tools."),
     "demo": ("demo", "Make a small repository and run experiments in it."),
@@ -48,7 +49,8 @@ class _Group(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"loopgraph_git.cli.{_COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        # `import` is a word of Python, so its function is called `import_`
+        command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command
