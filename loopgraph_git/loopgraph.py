@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from loopgraph_git.client import Answer, ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import ConfigError, GitError, StoreError
-from loopgraph_git.git import commits, refs, sync
+from loopgraph_git.git import commits, refs, spool, sync
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.records import (
@@ -101,7 +101,25 @@ class LoopGraph(Closing):
             )
 
     def reconcile(self) -> None:
-        """Index what refs and notes say that the index has not seen yet."""
+        """Index what refs, notes and hooks say that the index has not seen yet."""
+        self._catch_up()
+        spool.read(self.repo, self._link)
+
+    def _link(self, rewrites: list[spool.Rewrite]) -> None:
+        """Record which experiment became which commit: results stay with their tree."""
+        trees = commits.trees(self.repo, [oid for x in rewrites for oid in x[1:]])
+        for how, old, new in rewrites:
+            known = self.client.store.experiment(old)
+            if known is None or old not in trees or new not in trees:
+                continue
+            if any(r.body.get("to") == new for r in self.records_of(old)):
+                continue
+            body = {"to": str(new), "how": how, "same_tree": trees[old] == trees[new]}
+            commits.pin(self.repo, new)
+            self._new(Kind.LINK, old, body)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
         store = self.client.store
         notes, archives = self.notes.refs(), sync.archives(self.repo)
         tips, seen = {**notes, **archives}, store.ref_tips()
