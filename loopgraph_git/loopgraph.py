@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from loopgraph_git.client import Answer, ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import ConfigError, GitError, StoreError
-from loopgraph_git.git import commits, refs, spool, sync
+from loopgraph_git.git import bulk, commits, refs, spool, sync
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.records import (
@@ -107,7 +107,7 @@ class LoopGraph(Closing):
 
     def _link(self, rewrites: list[spool.Rewrite]) -> None:
         """Record which experiment became which commit: results stay with their tree."""
-        trees = commits.trees(self.repo, [oid for x in rewrites for oid in x[1:]])
+        trees = bulk.trees(self.repo, [oid for x in rewrites for oid in x[1:]])
         for how, old, new in rewrites:
             known = self.client.store.experiment(old)
             if known is None or old not in trees or new not in trees:

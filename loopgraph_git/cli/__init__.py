@@ -28,6 +28,7 @@ _COMMANDS = {
     "suggest": ("research", "Say what to try next, and why."),
     "sync": ("sync", "Share experiments with other clones over a git remote."),
     "hooks": ("hooks", "Pin what you and your agents commit, as it happens."),
+    "import": ("exchange", "Adopt an experiment log: results.tsv, CSV or JSON lines."),
     "reindex": ("upkeep", "Rebuild the index from git alone."),
     "doctor": ("upkeep", "Check git, index, settings and tools."),
     "demo": ("demo", "Make a small repository and run experiments in it."),

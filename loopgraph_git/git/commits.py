@@ -84,15 +84,6 @@ def read_commits(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
             yield replace(commit, diff=diffs.get(commit.oid, ""))
 
 
-def trees(repo: Repo, oids: Iterable[str]) -> dict[str, Oid]:
-    """Return the tree of each commit that this clone has."""
-    return {
-        name: Oid(content.split(b"\n", 1)[0].split()[1].decode())
-        for name, kind, content in repo.objects(sorted(set(oids)))
-        if kind == "commit"
-    }
-
-
 def _parse(oid: Oid, content: bytes) -> Commit:
     header, _, message = content.decode("utf-8", "replace").partition("\n\n")
     rows = [line.split(" ", 1) for line in header.splitlines() if " " in line]

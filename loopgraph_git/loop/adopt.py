@@ -1,0 +1,280 @@
+"""Making an experiment log part of the record: each row becomes a result and a verdict.
+
+    row ──▶ its commit is here ──────▶ records on that commit
+       └──▶ its code is lost ────────▶ a stand-in commit without files, and records on it
+
+A stand-in is made from the row alone, so that the same log makes the same commits in
+every clone, and a row that was imported before is known again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from loopgraph_git.git import bulk, commits, refs, trailers
+from loopgraph_git.git.lock import locked
+from loopgraph_git.loop import log_columns
+from loopgraph_git.loop.summary import redact
+from loopgraph_git.records import (
+    Judgement,
+    Kind,
+    Result,
+    Verdict,
+    body_of,
+    fitted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from loopgraph_git.loop.history import Log, Row
+    from loopgraph_git.loop.log_lines import Problem
+    from loopgraph_git.loopgraph import LoopGraph
+    from loopgraph_git.records import Metric, Oid, Record
+
+MARK = "imported"
+_HASH = re.compile(r"[0-9a-f]{7,64}\Z")
+_AGAIN = re.compile(
+    r"\b(re-?run|re-?test|repeat|repro|reproduce|replicat\w*|seed|verify|confirm)\b",
+    re.IGNORECASE,
+)
+# nobody knows when a row was written: a minute for each, from a date that no run has
+_FIRST_SECOND = 946_684_800
+_ROW_SECONDS = 60
+_SUBJECT_LIMIT = 72
+_NAME_LIMIT = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """What became of a log.
+
+    `counts` has the rows by verdict; `resolved` and `lost` say whether their code is
+    here, `added` and `already` whether this import wrote them.
+    """
+
+    counts: Mapping[Judgement, int]
+    resolved: int
+    lost: int
+    added: int
+    already: int
+    problems: tuple[Problem, ...]
+
+
+class _Entry(NamedTuple):
+    """One row, the commit that stands for it, and what is to be written."""
+
+    row: Row
+    key: str
+    commit: Oid
+    lost: str
+    verdict: Verdict
+
+
+def adopt(lab: LoopGraph, log: Log, *, session: str, dry_run: bool = False) -> Adopted:
+    """Write the rows of a log that are not known yet; with `dry_run`, only count.
+
+    Raises UsageError for an unusable name of a session, and GitError.
+    """
+    refs.session_branch(session)
+    lock = lab.repo.home / "import.lock"
+    with locked(lock, what="an import"):
+        lab.reconcile()
+        entries = _entries(lab, log, session, write=not dry_run)
+        fresh = _fresh(lab, session, entries)
+        if fresh and not dry_run:
+            _write(lab, log, session, fresh)
+    lost = sum(1 for entry in entries if entry.lost)
+    return Adopted(
+        counts=Counter(row.verdict for row in log.rows),
+        resolved=len(entries) - lost,
+        lost=lost,
+        added=len(fresh),
+        already=len(entries) - len(fresh),
+        problems=log.problems,
+    )
+
+
+def _write(lab: LoopGraph, log: Log, session: str, entries: list[_Entry]) -> None:
+    """Pin the commits, write all records at once, then index them."""
+    # pinned before anything is said of them: a record never outlives its commit
+    commits.pin(lab.repo, *{entry.commit: None for entry in entries})
+    trees = bulk.trees(lab.repo, {entry.commit for entry in entries})
+    made: list[Record] = []
+    for entry in entries:
+        result = fitted(_result(entry, log, session), limit=3000)
+        bodies = {Kind.RESULT: body_of(result), Kind.VERDICT: body_of(entry.verdict)}
+        made += [
+            lab.notes.make(
+                kind,
+                entry.commit,
+                body | {MARK: entry.key},
+                tree=trees[entry.commit],
+            )
+            for kind, body in bodies.items()
+        ]
+    bulk.append_records(lab.repo, made)
+    lab.reconcile()
+
+
+def _entries(lab: LoopGraph, log: Log, session: str, *, write: bool) -> list[_Entry]:
+    """Find or make the commit of every row, and weigh each against the best."""
+    keys = list(_keys(log, session))
+    own, lost = _resolved(lab, log)
+    names = [row for row in log.rows if row.number in lost]
+    messages = [
+        (_message(row, session, keys[place], lost[row.number]), _stamp(row))
+        for place, row in enumerate(log.rows)
+        if row.number in lost
+    ]
+    made = bulk.rootless_commits(lab.repo, messages, write=write)
+    own |= {row.number: oid for row, oid in zip(names, made, strict=True)}
+    verdicts = _verdicts(log, own)
+    return [
+        _Entry(row, key, own[row.number], lost.get(row.number, ""), verdict)
+        for row, key, verdict in zip(log.rows, keys, verdicts, strict=True)
+    ]
+
+
+def _keys(log: Log, session: str) -> Iterator[str]:
+    """Yield a name for every row that the same row has in every import.
+
+    The same text twice in a log is two runs: the second is counted in.
+    """
+    seen: Counter[str] = Counter()
+    for row in log.rows:
+        seen[row.raw] += 1
+        text = f"{session}\0{seen[row.raw]}\0{row.raw}"
+        yield hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _resolved(lab: LoopGraph, log: Log) -> tuple[dict[int, Oid], dict[int, str]]:
+    """Return the commits of rows, and why others have none, by the row's number.
+
+    Some logs name the commit that an edit was made on: the same one for many rows.
+    It is the code of the first of them; later ones only if they ran it again.
+    """
+    names = [row.commit.lower() for row in log.rows]
+    here = bulk.find_commits(lab.repo, filter(_HASH.match, names))
+    found: dict[int, Oid] = {}
+    lost: dict[int, str] = {}
+    first: dict[Oid, Row] = {}
+    for row, name in zip(log.rows, names, strict=True):
+        oid = here.get(name)
+        if oid is None:
+            called = (
+                f"{row.name[:_NAME_LIMIT]!r} in the log is"
+                if row.name
+                else "the log names"
+            )
+            lost[row.number] = f"{called} no commit of this repository"
+        elif _is_its_own(row, first.setdefault(oid, row)):
+            found[row.number] = oid
+        else:
+            lost[row.number] = (
+                f"{row.name[:_NAME_LIMIT]!r} in the log is the code of row {first[oid].number}"
+            )
+    return found, lost
+
+
+def _is_its_own(row: Row, first: Row) -> bool:
+    """Say whether a row measured the commit it names, rather than an edit of it."""
+    same = row.description == first.description
+    return (
+        same or row.verdict is Judgement.RETEST or bool(_AGAIN.search(row.description))
+    )
+
+
+def _message(row: Row, session: str, key: str, why: str) -> str:
+    subject = redact(row.description) or row.name or f"row {row.number}"
+    whole = [subject] if len(subject) > _SUBJECT_LIMIT else []
+    told = f"The code of this experiment is lost: {redact(why)}.\nImported as {key}."
+    return trailers.message(
+        subject, "\n\n".join([*whole, told]), [(trailers.SESSION, session)]
+    )
+
+
+def _stamp(row: Row) -> int:
+    return _FIRST_SECOND + row.number * _ROW_SECONDS
+
+
+def _verdicts(log: Log, own: Mapping[int, Oid]) -> Iterator[Verdict]:
+    """Yield the verdict of every row, its gain taken over the best kept so far."""
+    best: tuple[float, Oid] | None = None
+    for row in log.rows:
+        kept = row.verdict is Judgement.KEEP and row.value is not None
+        verdict = Verdict(value=row.verdict, reason=f"the log says {row.word[:80]}")
+        if best is None:
+            if kept:
+                verdict = replace(verdict, reason="baseline")
+        else:
+            verdict = replace(
+                verdict, baseline=best[1], delta=_gain(log.metric, best[0], row.value)
+            )
+        yield verdict
+        if kept and row.value is not None and _is_better(log.metric, best, row.value):
+            best = (row.value, own[row.number])
+
+
+def _gain(metric: Metric, best: float, value: float | None) -> float | None:
+    # rounded, for a log holds decimal numbers: 0.9979 - 0.9860 is 0.0119
+    return None if value is None else round(metric.gain(best, value), 10)
+
+
+def _is_better(metric: Metric, best: tuple[float, Oid] | None, value: float) -> bool:
+    return best is None or metric.gain(best[0], value) > 0
+
+
+def _result(entry: _Entry, log: Log, session: str) -> Result:
+    row = entry.row
+    lost = f"code lost: {entry.lost}\n" if entry.lost else ""
+    return Result(
+        status=log_columns.ending_of(row.word, row.verdict),
+        metric=log.metric.name,
+        value=row.value,
+        metrics={
+            name: redact(item) if isinstance(item, str) else item
+            for name, item in row.metrics.items()
+        },
+        seconds=row.seconds,
+        peak_memory_mb=row.memory_mb,
+        # values compare within one log, and with nothing that is known of it
+        protocol=f"imported {session}",
+        reason=_reason(row),
+        excerpt=redact(f"{lost}{log.name}:{row.line}: {row.raw}")[:1500],
+    )
+
+
+def _reason(row: Row) -> str:
+    if row.verdict is Judgement.CRASH:
+        return f"the log says {row.word[:80]}"
+    return "the log holds no value" if row.value is None else ""
+
+
+def _fresh(lab: LoopGraph, session: str, entries: list[_Entry]) -> list[_Entry]:
+    """Return the rows that neither an import nor a run here has recorded.
+
+    A row is looked for in the whole session: it may have been imported while its
+    commit was missing, or when other rows stood before it.
+    """
+    own = {entry.commit for entry in entries}
+    stood_in = {item.commit for item in lab.experiments(session=session)}
+    marks: dict[Oid, set[object]] = {
+        commit: {
+            record.body.get(MARK)
+            for record in lab.records_of(commit)
+            if record.kind is Kind.RESULT
+        }
+        for commit in own | stood_in
+    }
+    known = {mark for found in marks.values() for mark in found}
+    # a result without a mark was measured here: the log only repeats it
+    return [
+        entry
+        for entry in entries
+        if entry.key not in known and None not in marks[entry.commit]
+    ]

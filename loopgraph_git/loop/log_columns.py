@@ -1,0 +1,214 @@
+"""The columns and the words of experiment logs, as they are found in the wild.
+
+Everyone names them a little differently. What is not listed here is not guessed:
+the reader of the log says which line it is, and what it could not read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loopgraph_git.errors import UsageError
+from loopgraph_git.records import Direction, Judgement, Metric, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "hash",
+            "sha", "revision")  # fmt: skip
+_IDS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "iteration",
+        "iter", "id", "#", "experiment", "exp", "tag", "name")  # fmt: skip
+_STATUSES = ("status", "verdict", "decision", "outcome", "result")
+_WORDS = ("description", "desc", "summary", "change", "idea", "notes", "note",
+          "comment", "message", "hypothesis", "experiment")  # fmt: skip
+_MEMORIES = {"memory_gb": 1024.0, "peak_memory_gb": 1024.0, "vram_gb": 1024.0,
+             "peak_vram_gb": 1024.0, "mem_gb": 1024.0, "memory_mb": 1.0,
+             "peak_memory_mb": 1.0, "peak_vram_mb": 1.0, "vram_mb": 1.0}  # fmt: skip
+_SECONDS = ("seconds", "total_seconds", "elapsed_seconds", "duration_seconds",
+            "training_seconds", "duration_s", "elapsed_s", "time_s")  # fmt: skip
+_NAMELESS = ("metric", "metric_value", "value")
+_LOWER = re.compile(r"(^|_)(bpb|bpc|loss|nll|fid|ppl|perplexity|rmse|mse|mae)(_|\Z)")
+_HIGHER = re.compile(
+    r"(^|_)(acc|accuracy|score|reward|elo|win_?rate|sharpe|tflops|mfu|bleu|f1|auc)(_|\Z)"
+)
+_BOUNDED = re.compile(r"(^|_)(bpb|bpc|loss|nll)(_|\Z)")
+_RELATIVE = re.compile(r"(^|_)(delta|gain|best|baseline|prev|previous|vs|diff)(_|\Z)")
+_DIRECTIONS = {
+    "lower": Direction.LOWER,
+    "lower_is_better": Direction.LOWER,
+    "min": Direction.LOWER,
+    "minimize": Direction.LOWER,
+    "higher": Direction.HIGHER,
+    "higher_is_better": Direction.HIGHER,
+    "max": Direction.HIGHER,
+    "maximize": Direction.HIGHER,
+}
+_VOCABULARY = {
+    Judgement.KEEP: "keep kept best new_best baseline pass passed accept accepted",
+    Judgement.DISCARD: "discard discarded revert reverted reject rejected kill killed "
+    "no_op size_violation checks_failed",
+    Judgement.CRASH: "crash crashed fail failed oom timeout nan infra rate_limited "
+    "hook_blocked metric_error",
+    Judgement.RETEST: "retest tentative support repair verify contender done",
+}
+_JUDGEMENTS = {
+    word: judgement
+    for judgement, words in _VOCABULARY.items()
+    for word in words.split()
+}
+_ENDINGS = {"oom": Status.OOM, "timeout": Status.TIMEOUT, "nan": Status.NAN}
+_TOP = 20.0
+# the two orders that files without a header have been seen in
+_BARE = {
+    # the shorter first: a description may be a verdict's word, a number never is
+    2: ("commit", "metric", "status", "description"),
+    3: ("commit", "metric", "memory_gb", "status", "description"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which column says what; None for what a log does not have."""
+
+    names: tuple[str, ...]
+    metric: int
+    status: int
+    commit: int | None = None
+    run: int | None = None
+    description: int | None = None
+    memory: int | None = None
+    seconds: int | None = None
+
+    @property
+    def memory_unit_mb(self) -> float:
+        """How many MiB one unit of the memory column is."""
+        return 1.0 if self.memory is None else _MEMORIES[self.names[self.memory]]
+
+    @property
+    def others(self) -> dict[str, int]:
+        """The columns that nothing else claims."""
+        own = {self.metric, self.status, self.commit, self.run, self.description,
+               self.memory, self.seconds}  # fmt: skip
+        return {name: n for n, name in enumerate(self.names) if name and n not in own}
+
+
+def plain(name: str) -> str:
+    """Return the name of a column as it is compared: lower case, underscores."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Say whether cells name columns: a verdict and something besides."""
+    names = {plain(cell) for cell in cells}
+    known = {*_COMMITS, *_IDS, *_WORDS, *_MEMORIES, *_NAMELESS}
+    return bool(names & set(_STATUSES)) and bool(names & known)
+
+
+def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
+    """Return the columns that a header names; raises UsageError without a metric.
+
+    `wanted` is the name of the metric; without it the names are looked through for
+    one that is known to be a metric.
+    """
+    names = tuple(map(plain, cells))
+    status = _first(names, _STATUSES)
+    if status is None:
+        raise UsageError(
+            f"no column of {', '.join(names)[:200]} says what was decided: name one "
+            "of them `status`"
+        )
+    commit, run = _first(names, _COMMITS), _first(names, _IDS)
+    description = _first(names, _WORDS)
+    return Columns(
+        names=names,
+        metric=_metric_column(names, wanted),
+        status=status,
+        commit=commit,
+        # `experiment` is an id in one log and what was tried in another
+        run=None if run == description else run,
+        description=description,
+        memory=_first(names, tuple(_MEMORIES)),
+        seconds=_first(names, _SECONDS),
+    )
+
+
+def without_header(cells: Sequence[str]) -> Columns:
+    """Return the columns of a file that names none, by where the verdict stands."""
+    for place, names in _BARE.items():
+        if place < len(cells) and judgement_of(cells[place]):
+            return from_header(names)
+    raise UsageError(
+        "the first row is no header, and no verdict stands where autoresearch writes "
+        "it: add a first line such as commit, val_bpb, memory_gb, status, description"
+    )
+
+
+def _first(names: tuple[str, ...], wanted: Sequence[str]) -> int | None:
+    return next((names.index(name) for name in wanted if name in names), None)
+
+
+def _metric_column(names: tuple[str, ...], wanted: str) -> int:
+    found = [
+        *(name for name in names if wanted and name == plain(wanted)),
+        *(name for name in names if name in _NAMELESS),
+    ]
+    if not wanted:
+        known = [x for x in names if direction_of(x) and not _RELATIVE.search(x)]
+        # the loss on held-out data decides, whatever else was written down
+        found = [*(x for x in known if x.startswith("val")), *found, *known]
+    if not found:
+        raise UsageError(
+            f"no column of {', '.join(names)[:200]} is {wanted or 'a known metric'}: "
+            "name the one that decides with `--metric`"
+        )
+    return names.index(found[0])
+
+
+def is_nameless(name: str) -> bool:
+    """Say whether a column holds the metric without saying which."""
+    return plain(name) in _NAMELESS
+
+
+def direction_of(name: str) -> Direction | None:
+    """Return which way a metric improves, as far as its name tells."""
+    if _LOWER.search(plain(name)):
+        return Direction.LOWER
+    return Direction.HIGHER if _HIGHER.search(plain(name)) else None
+
+
+def read_direction(word: str) -> Direction | None:
+    """Return the direction that a word means, or None."""
+    return _DIRECTIONS.get(plain(word))
+
+
+def judgement_of(word: str) -> Judgement | None:
+    """Return the verdict that a status means, or None for a word not known."""
+    return _JUDGEMENTS.get(_bare(word))
+
+
+def ending_of(word: str, judgement: Judgement) -> Status:
+    """Return how the run ended, as far as the status tells."""
+    if judgement is Judgement.CRASH:
+        return _ENDINGS.get(_bare(word), Status.CRASH)
+    return Status.OK
+
+
+def _bare(word: str) -> str:
+    """Return a status without what people hang on it: `**KEEP** ✅ (new best)`."""
+    text = re.sub(r"\(.*\)\s*\Z", "", word)
+    return plain(re.sub(r"[^a-z0-9_ -]", "", text.lower()))
+
+
+def is_impossible(metric: Metric, value: float) -> bool:
+    """Say whether a metric cannot have a value: a loss below zero, or over 20."""
+    if _BOUNDED.search(plain(metric.name)):
+        return not 0 < value <= _TOP
+    return metric.direction is Direction.LOWER and value < 0
+
+
+def says_nothing(metric: Metric, judgement: Judgement, value: float) -> bool:
+    """Say whether a zero stands for a run that measured nothing."""
+    crashed = judgement is Judgement.CRASH
+    return value == 0 and (crashed or bool(_LOWER.search(plain(metric.name))))

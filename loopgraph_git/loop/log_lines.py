@@ -1,0 +1,191 @@
+"""From the text of an experiment log to cells: tabs, commas or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from loopgraph_git.errors import UsageError
+from loopgraph_git.loop.log_columns import is_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_COMMENT = re.compile(
+    r"#+\s*(?:metric[ _-]?)?([A-Za-z]+)\s*[:=]\s*(\S+)", re.IGNORECASE
+)
+_CONFIG = {"metricName": "metric", "metric_name": "metric",
+           "bestDirection": "direction", "metric_direction": "direction"}  # fmt: skip
+_QUOTED_LINES = 20
+
+
+class Problem(NamedTuple):
+    """A line that could not be read, and why."""
+
+    line: int
+    reason: str
+
+
+class Line(NamedTuple):
+    """The cells of one row, the line they begin on, and the text they come from."""
+
+    number: int
+    cells: list[str]
+    raw: str
+
+
+class Table(NamedTuple):
+    """The rows of a log (a header is the first), and what comments say of them.
+
+    `said` may hold `metric` and `direction`.
+    """
+
+    lines: tuple[Line, ...]
+    said: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+
+def decoded(content: bytes) -> str:
+    """Return the text of a log, whichever program wrote it."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    return content.decode("utf-8", "replace")
+
+
+def split(text: str) -> Table:
+    """Split a log into rows of cells; raises UsageError for what is no table."""
+    # not splitlines: a line separator of Unicode may stand in a description
+    rows = [line.rstrip("\r") for line in text.lstrip("\ufeff").split("\n")]
+    numbered = [(n, row) for n, row in enumerate(rows, 1) if row.strip()]
+    said: dict[str, str] = {}
+    kept = []
+    for number, row in numbered:
+        if _is_comment(row):
+            match = _COMMENT.match(row)
+            if match:
+                key = match[1].lower()
+                said["metric" if key in ("metric", "name") else key] = match[2]
+        else:
+            kept.append((number, row))
+    if not kept:
+        return Table((), said, ())
+    first = kept[0][1]
+    if first.lstrip().startswith("{"):
+        return _json_lines(kept, said)
+    if "\t" in first:
+        return Table(tuple(_tabs(kept)), said, ())
+    if "," in first:
+        lines, problems = _commas(kept)
+        return Table(lines, said, problems)
+    raise UsageError(
+        f"line {kept[0][0]} has one cell: separate the columns by tabs or commas"
+    )
+
+
+def _is_comment(row: str) -> bool:
+    """Say whether a line is a comment; `#12<tab>keep` is a row, and `#` a column."""
+    if not row.startswith("#") or "\t" in row:
+        return False
+    return not is_header(row.split(",")) and (row.startswith("# ") or "," not in row)
+
+
+def _tabs(rows: Iterable[tuple[int, str]]) -> Iterable[Line]:
+    for number, row in rows:
+        yield Line(number, [_unquoted(cell) for cell in row.split("\t")], row)
+
+
+def _unquoted(cell: str) -> str:
+    text = cell.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('""', '"')
+    return cell
+
+
+def _commas(
+    rows: list[tuple[int, str]],
+) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
+    """Read CSV whose quoted cells may hold newlines.
+
+    A quote that is never closed costs its own line, not the rest of the file.
+    """
+    lines, problems = [], []
+    place = 0
+    while place < len(rows):
+        number = rows[place][0]
+        for count in range(1, _QUOTED_LINES + 1):
+            raw = "\n".join(row for _, row in rows[place : place + count])
+            cells = _cells(raw)
+            if cells is not None:
+                lines.append(Line(number, cells, raw))
+                place += count
+                break
+        else:
+            problems.append(Problem(number, "a quote is opened and never closed"))
+            place += 1
+    return tuple(lines), tuple(problems)
+
+
+def _cells(raw: str) -> list[str] | None:
+    """Return the cells of one record, or None while a quote is open."""
+    lines = [line + "\n" for line in raw.split("\n")]
+    try:
+        found = list(csv.reader(lines, strict=True, skipinitialspace=True))
+    except csv.Error:
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def _json_lines(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
+    """Read JSON lines as a table whose columns are all the keys that occur."""
+    objects: list[tuple[int, dict[str, str], str]] = []
+    problems: list[Problem] = []
+    for number, raw in rows:
+        plain = _object(raw)
+        if plain is None:
+            problems.append(Problem(number, "not a JSON object"))
+        elif plain.get("type") == "config":
+            said |= {_CONFIG[k]: str(plain[k]) for k in _CONFIG if plain.get(k)}
+        else:
+            objects.append((number, _flat(plain), raw))
+    names = list(dict.fromkeys(name for _, cells, _ in objects for name in cells))
+    if not objects:
+        return Table((), said, tuple(problems))
+    # at least two names that mark a header are needed; JSON names its own cells
+    if not is_header(names):
+        raise UsageError(
+            f"the keys {', '.join(names)[:200]} say no verdict: name one `status`"
+        )
+    lines = [Line(0, names, "")]
+    lines += [
+        Line(number, [cells.get(name, "") for name in names], raw)
+        for number, cells, raw in objects
+    ]
+    return Table(tuple(lines), said, tuple(problems))
+
+
+def _object(raw: str) -> dict[str, Any] | None:
+    try:
+        plain = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return plain if isinstance(plain, dict) else None
+
+
+def _flat(plain: Mapping[str, Any]) -> dict[str, str]:
+    """Return an object as texts; the members of an inner object become its own."""
+    cells: dict[str, str] = {}
+    inner: dict[str, str] = {}
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            inner |= {str(key): _text(item) for key, item in value.items()}
+        else:
+            cells[name] = _text(value)
+    return inner | cells
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,230 @@
+"""Logs as people keep them: every row is read, or reported with its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from loopgraph_git.errors import UsageError
+from loopgraph_git.loop.history import read_log
+from loopgraph_git.loop.log_columns import judgement_of
+from loopgraph_git.loop.log_lines import decoded
+from loopgraph_git.records import Direction, Judgement, Metric
+
+HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+
+
+def read(text, **options):
+    return read_log(text, "log", **options)
+
+
+def only(text, **options):
+    log = read(text, **options)
+    assert log.problems == ()
+    assert len(log.rows) == 1
+    return log.rows[0]
+
+
+def problem(text, **options):
+    log = read(text, **options)
+    assert len(log.problems) == 1
+    return log.problems[0]
+
+
+def test_autoresearch():
+    log = read(HEADER + "a1b2c3d\t0.997900\t44.0\tkeep\tbaseline\n")
+    row = log.rows[0]
+    assert log.metric == Metric("val_bpb", Direction.LOWER)
+    assert (row.commit, row.value, row.verdict) == ("a1b2c3d", 0.9979, Judgement.KEEP)
+    assert (row.line, row.number, row.memory_mb) == (2, 1, 44 * 1024)
+    assert row.description == "baseline"
+
+
+def test_commit_in_the_second_column_after_a_number():
+    row = only(
+        "experiment\tcommit\tval_bpb\tstatus\tdescription\n7\ta1b2c3d\t1.5\tkept\tx"
+    )
+    assert (row.commit, row.name, row.description) == ("a1b2c3d", "a1b2c3d", "x")
+
+
+def test_run_id_instead_of_a_commit():
+    row = only("run_id\tval_loss\tstatus\nv3_c1\t4.05\tkeep\n")
+    assert (row.name, row.commit) == ("v3_c1", "")
+
+
+def test_experiment_may_be_what_was_tried():
+    row = only("commit\texperiment\taccuracy\tstatus\na1b2c3d\twider\t0.5\tkeep\n")
+    assert (row.name, row.description) == ("a1b2c3d", "wider")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["HEAD\t0.99\t44.0\tkeep\tbaseline\n", "HEAD\t0.99\tkeep\tbaseline\n"],
+)
+def test_no_header(text):
+    row = only(text + "\n")
+    assert (row.commit, row.value, row.description) == ("HEAD", 0.99, "baseline")
+
+
+def test_no_header_and_no_verdict_where_it_belongs():
+    with pytest.raises(UsageError, match="add a first line"):
+        read("keep\tabc\t1\n")
+
+
+def test_a_comment_gives_the_direction():
+    text = "# metric_direction: lower\ncommit\tscore\tstatus\nabc\t3\tkeep\n"
+    assert read(text).metric == Metric("score", Direction.LOWER)
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("val_bpb", Direction.LOWER),
+        ("val_fid", Direction.LOWER),
+        ("win_rate", Direction.HIGHER),
+        ("TFLOPS", Direction.HIGHER),
+        ("elo", Direction.HIGHER),
+    ],
+)
+def test_the_name_gives_the_direction(name, direction):
+    log = read(f"commit\t{name}\tstatus\nabc\t3\tkeep\n")
+    assert log.metric == Metric(name.lower(), direction)
+
+
+def test_the_repository_gives_the_direction_of_its_metric():
+    known = Metric("val_loss", Direction.HIGHER)
+    assert read("commit,val_loss,status\nabc,3,keep\n", known=known).metric == known
+
+
+def test_an_unknown_metric_is_named_and_its_direction_asked_for():
+    text = "commit\tzing\tstatus\nabc\t3\tkeep\n"
+    with pytest.raises(UsageError, match="`--metric`"):
+        read(text)
+    with pytest.raises(UsageError, match="`--direction`"):
+        read(text, metric="zing")
+    log = read(text, metric="zing", direction=Direction.HIGHER)
+    assert log.rows[0].value == 3
+
+
+def test_a_difference_is_not_the_metric():
+    text = "commit\tdelta_val_bpb\tval_bpb\tstatus\nabc\t-0.1\t0.9\tkeep\n"
+    row = only(text)
+    assert (row.value, row.metrics) == (0.9, {"delta_val_bpb": -0.1})
+
+
+def test_csv_with_quotes_and_a_newline():
+    text = 'commit,val_bpb,status,description\na1b2c3d,0.9,keep,"a, b\nand c"\n'
+    assert only(text).description == "a, b and c"
+
+
+def test_a_quote_that_is_never_closed_costs_one_line():
+    text = 'commit,val_bpb,status,description\nabc,0.9,keep,"a\nabd,0.8,keep,b\n'
+    log = read(text)
+    assert log.problems == ((2, "a quote is opened and never closed"),)
+    assert [row.commit for row in log.rows] == ["abd"]
+
+
+def test_json_lines_with_a_config_line():
+    text = (
+        '{"type": "config", "metricName": "speed", "bestDirection": "higher"}\n'
+        '{"run": 1, "commit": "a1b2c3d", "metric": 9.5, "status": "keep",'
+        ' "description": "x", "metrics": {"steps": 10}}\n'
+        '{"run": 2, "commit": null, "metric": 0, "status": "crash"}\n'
+        "{broken\n"
+    )
+    log = read(text)
+    assert log.metric == Metric("speed", Direction.HIGHER)
+    assert log.rows[0].value == 9.5
+    assert log.rows[0].metrics["steps"] == 10
+    assert (log.rows[1].name, log.rows[1].value) == ("2", None)
+    assert log.problems == ((4, "not a JSON object"),)
+
+
+@pytest.mark.parametrize("cell", ["0.000000", "0", "N/A", "FAIL", "", "nan"])
+def test_a_crash_has_no_value(cell):
+    row = only(HEADER + f"a1b2c3d\t{cell}\t0.0\tcrash\tx\n")
+    assert (row.value, row.verdict, row.memory_mb) == (None, Judgement.CRASH, None)
+
+
+def test_what_a_crash_showed_is_kept_as_a_number_only():
+    row = only(HEADER + "a1b2c3d\t1.5\t1.0\tcrash\tx\n")
+    assert (row.value, row.metrics) == (None, {"val_bpb": 1.5})
+
+
+def test_a_zero_is_a_value_where_it_can_be_one():
+    assert only(HEADER + "abc\t0.0\t1.0\tdiscard\tx\n").value is None
+    assert only("commit\taccuracy\tstatus\nabc\t0\tdiscard\n").value == 0
+
+
+@pytest.mark.parametrize("cell", ["-37.8", "20.5"])
+def test_a_loss_out_of_bounds_is_reported(cell):
+    found = problem(HEADER + f"abc\t{cell}\t1.0\tkeep\tx\n")
+    assert found.line == 2
+    assert f"val_bpb {cell} is out of bounds" in found.reason
+
+
+def test_a_change_in_words_is_no_number():
+    found = problem(HEADER + "abc\t1.960->1.920\t1.0\tkeep\tx\n")
+    assert "'1.960->1.920' is not a number" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("words", "judgement"),
+    [
+        ("keep kept KEEP NEW_BEST BEST baseline PASS **keep**", Judgement.KEEP),
+        ("discard reverted rejected REVERT size_violation no-op KILL checks_failed",
+         Judgement.DISCARD),
+        ("crash infra rate_limited hook-blocked metric-error OOM", Judgement.CRASH),
+        ("tentative support repair verify contender done", Judgement.RETEST),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_status(words, judgement):
+    assert {judgement_of(word) for word in words.split()} == {judgement}
+    assert judgement_of(words.split()[0] + " ✅ (new best)") is judgement
+
+
+def test_an_unknown_status_is_reported_with_its_word():
+    found = problem("\n" + HEADER + "abc\t0.9\t1.0\tmaybe\tx\n")
+    assert found.line == 3
+    assert "'maybe' is no known verdict" in found.reason
+
+
+def test_tabs_in_the_last_description_belong_to_it():
+    assert only(HEADER + "abc\t0.9\t1.0\tkeep\ta\tb\n").description == "a b"
+
+
+def test_a_missing_description_is_empty():
+    assert only(HEADER + "abc\t0.9\t1.0\tkeep\n").description == ""
+
+
+def test_shifted_columns_are_reported():
+    assert "'x' is no known" in problem(HEADER + "abc\t0.9\tkeep\tx\n").reason
+    text = "commit\tval_bpb\tstatus\tdescription\ttime\nabc\t0.9\tkeep\ta\tb\t9\n"
+    assert "6 cells where there are 5 columns" in problem(text).reason
+
+
+def test_a_newline_in_a_description_is_reported():
+    log = read(HEADER + "abc\t0.9\t1.0\tkeep\ta\nand more\n")
+    assert len(log.rows) == 1
+    assert log.problems[0].line == 3
+
+
+def test_a_repeated_header_is_no_row_and_a_number_sign_no_comment():
+    log = read(HEADER + "#12\t0.9\t1.0\tkeep\ta\n" + HEADER + "# later\n")
+    assert [row.commit for row in log.rows] == ["#12"]
+    assert log.problems == ()
+
+
+def test_unicode_carriage_returns_and_other_encodings():
+    text = HEADER.replace("\n", "\r\n") + "abc\t0.9\t1.0\tkeep\tlr 1→2\u2028é\r\n"
+    for content in (
+        text.encode(),
+        b"\xef\xbb\xbf" + text.encode(),
+        text.encode("utf-16"),
+    ):
+        assert only(decoded(content)).description == "lr 1→2 é"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "one word\n"])
+def test_what_is_no_log_says_so(text):
+    with pytest.raises(UsageError, match="log: "):
+        read(text)
