@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Hit, Judgement, Method
 
 _PARSED = 300
+_NOTES = (refs.NOTES, refs.REMOTE_NOTES)
+_READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 
 
 class Synced(NamedTuple):
@@ -121,14 +123,16 @@ class LoopGraph(Closing):
 
     def _catch_up(self) -> None:
         store = self.client.store
-        notes, archives = self.notes.refs(), sync.archives(self.repo)
-        tips, seen = {**notes, **archives}, store.ref_tips()
-        moved = {ref: seen.get(ref, "") for ref in notes if seen.get(ref) != tips[ref]}
-        grown = [ref for ref in archives if seen.get(ref) != tips[ref]]
-        pinned = {refs.pinned(ref) for ref in self.repo.refs(refs.PINS)}
-        pinned |= sync.archived(self.repo, grown)
+        # one process for all of them: this is most of what a question costs
+        found = self.repo.refs(*_READ, refs.PINS)
+        pinned = {refs.pinned(ref) for ref in found if ref.startswith(refs.PINS)}
+        tips = {ref: tip for ref, tip in found.items() if ref.startswith(_READ)}
+        seen = store.ref_tips()
+        fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
+        moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
+        pinned |= sync.archived(self.repo, [ref for ref in fresh if ref not in moved])
         known = store.known_commits()
-        if not moved and pinned <= known and seen == tips:
+        if not fresh and pinned <= known and seen == tips:
             return
         records = list(self.notes.records(moved))
         wanted = (pinned | {record.commit for record in records}) - known

@@ -138,7 +138,8 @@ class Toy:
     def write(self, **config: object) -> None:
         """Write and trust settings that differ from the usual ones."""
         values = {
-            "run": [sys.executable, "train.py"],
+            # without site-packages: a Python that starts in half the time
+            "run": [sys.executable, "-S", "-E", "train.py"],
             "budget_seconds": 5,
             "baseline_runs": 2,
             "timeout_seconds": 20,
@@ -192,7 +193,7 @@ SOURCE = {"PYTHONPATH": str(Path(__file__).parents[1])}
 def make_toy(root: Path, *init: str) -> Toy:
     """Make a repository with a training script, settings and a pack of its own."""
     root.mkdir(parents=True, exist_ok=True)
-    git(root, "init", "-q", "-b", "main", *init)
+    git(root, "init", "-q", "--template=", "-b", "main", *init)
     (root / "train.py").write_text(TRAIN)
     (root / "prepare.py").write_text(PREPARE)
     git(root, "add", ".")

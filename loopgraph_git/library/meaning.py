@@ -133,11 +133,10 @@ def normalised(source: str) -> str:
     only within one version of Python, whose trees differ.
     """
     try:
-        code = parse_code(source)
+        # A tree of its own, since it is folded; those of parse_code are shared.
+        tree = parse_tree(Code(source).plain)
     except RecipeError:
         return source.strip()
-    # The cached tree is shared, so fold a fresh one.
-    tree = parse_tree(code.plain)
     dropped = set(map(id, docstrings(tree)))
     for node in ast.walk(tree):
         if isinstance(node, OWNERS):
