@@ -40,6 +40,8 @@ SEALED = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_EDITOR": "false",
     "GIT_TERMINAL_PROMPT": "0",
+    # nothing here has to survive a power loss
+    "GIT_TEST_FSYNC": "0",
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "NO_COLOR": "1",

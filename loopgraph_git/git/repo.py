@@ -38,7 +38,8 @@ _FLAGS = (
 # GIT_ redirects git to another repository, index or configuration
 _KEPT = re.compile(
     r"GIT_((AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)"
-    r"|SSH|SSH_COMMAND|ASKPASS|TERMINAL_PROMPT|TRACE.*|EXEC_PATH|SSL_.*|PYTHON_.*)\Z"
+    r"|SSH|SSH_COMMAND|ASKPASS|EDITOR|SEQUENCE_EDITOR|PAGER|TEST_FSYNC"
+    r"|TERMINAL_PROMPT|TRACE.*|EXEC_PATH|SSL_.*|PYTHON_.*)\Z"
 )
 _FALLBACK_NAME = "loopgraph"
 _FALLBACK_EMAIL = "loopgraph@localhost"

@@ -166,7 +166,8 @@ def scripted_server(
     asked: list[dict[str, Any]] = []
     handler = type("Scripted", (_Scripted,), {"answers": list(answers), "asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # shutdown waits for the next look at the clock
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
