@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Experiment
 
 # enough to find what an edit breaks; HYPOTHESIS_PROFILE=thorough looks longer
-settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
