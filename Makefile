@@ -11,8 +11,8 @@ demo: $(VENV)/.train
 	$(BIN)/git-lg demo loopgraph-demo -n 6
 
 test: $(VENV)/.dev $(VENV)/.train
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not torch and not slow"
-	$(BIN)/python -m pytest -m "torch and not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not torch and not long and not slow"
+	$(BIN)/python -m pytest -m "(torch or long) and not slow"
 
 test-all: test
 	$(BIN)/python -m pytest -m slow

@@ -339,6 +339,7 @@ def test_every_setting_of_the_knobs_applies(name):
     assert len(results - {None}) >= len(choices) - 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in FOLLOWS])
 def test_any_other_method_applies_after_it_or_says_why_not(name):
     once = apply_recipe(METHODS[name], TINY)
