@@ -27,7 +27,8 @@ CONFIG_NAME = ".loopgraph.yml"
 _SIZE_LIMIT = 64 * 1024
 # these go into a hook, which is a shell script
 _BRANCH_PATTERN = re.compile(r"[A-Za-z0-9._/*?-]+")
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+"""What the name of a variable with a secret in it looks like, wherever one is met."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +176,7 @@ class _Reader:
     def names(self, key: str, value: object) -> tuple[str, ...]:
         words = self.words(key, value)
         for word in words:
-            if _SECRET_NAME.search(word):
+            if SECRET_NAME.search(word):
                 self.fail(key, f"{word} looks like a secret; training gets no keys")
         return words
 

@@ -6,7 +6,6 @@ that doing it again after a crash makes the same commit and not a second one.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from dataclasses import replace
@@ -126,9 +125,3 @@ def _diffs(repo: Repo, oids: list[Oid]) -> dict[str, str]:
         else:
             current.append(line)
     return {oid: "\n".join(lines)[:_DIFF_LIMIT] for oid, lines in parts.items()}
-
-
-def is_inside(folder: Path, path: str) -> bool:
-    """Say whether a path, links followed, stays inside a folder."""
-    inside = Path(os.path.realpath(folder / path))
-    return inside.is_relative_to(os.path.realpath(folder))

@@ -77,6 +77,11 @@ class Repo:
         return os.fsdecode(out).splitlines()
 
     @property
+    def zero(self) -> str:
+        """The object id that means "no such ref", as long as the others here."""
+        return "0" * (64 if self.object_format == "sha256" else 40)
+
+    @property
     def home(self) -> Path:
         """The folder for what is ours and never canonical: lock, index, worktrees."""
         return self.common_dir / "loopgraph"
@@ -203,8 +208,9 @@ class Repo:
         An empty `old` means that any value will do, an empty `new` deletes. Raises
         GitError when another process moved one of them first.
         """
-        zero = "0" * (64 if self.object_format == "sha256" else 40)
-        lines = [f"update {ref}\0{new or zero}\0{old}\0" for ref, new, old in updates]
+        lines = [
+            f"update {ref}\0{new or self.zero}\0{old}\0" for ref, new, old in updates
+        ]
         self.run("update-ref", "--stdin", "-z", stdin="".join(lines).encode())
 
     def objects(self, names: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:

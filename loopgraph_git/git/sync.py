@@ -44,7 +44,7 @@ def fold(repo: Repo, writer: str, annotated: Iterable[str]) -> int:
         updates = [(name, "", str(oid)) for name, oid in pins.items()]
         if fresh:
             archive = _archive(repo, tip, fresh)
-            updates.append((ref, str(archive), str(tip or _zero(repo))))
+            updates.append((ref, str(archive), str(tip or repo.zero)))
         if updates:
             repo.update_refs(*updates)
         return len(fresh)
@@ -61,11 +61,6 @@ def _fresh(repo: Repo, writer: str, annotated: Iterable[str]) -> set[Oid]:
     here = {Oid(name) for name, kind, _ in repo.objects(wanted) if kind == "commit"}
     ref = refs.keep(writer)
     return here - archived(repo, [ref] if repo.find(ref) else [])
-
-
-def _zero(repo: Repo) -> str:
-    """Return the name that stands for "no such ref yet"."""
-    return "0" * (64 if repo.object_format == "sha256" else 40)
 
 
 def _archive(repo: Repo, tip: Oid | None, oids: list[Oid]) -> Oid:

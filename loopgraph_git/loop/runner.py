@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loopgraph_git.config import SECRET_NAME
 from loopgraph_git.records import Status
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _ALLOWED = re.compile(
     r"|OPENBLAS_.*|TORCH.*|PYTORCH_.*|TRITON_.*|HF_HOME|HF_HUB_OFFLINE|XDG_CACHE_HOME"
     r"|UV_.*|PYTHONHASHSEED|PYTHONUNBUFFERED|TINY_NANOCHAT_.*)\Z"
 )
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
 class InterruptedRunError(Exception):
@@ -76,7 +76,7 @@ def training_env(
     kept = {
         name: value
         for name, value in os.environ.items()
-        if (_ALLOWED.match(name) or name in allowed) and not _SECRET.search(name)
+        if (_ALLOWED.match(name) or name in allowed) and not SECRET_NAME.search(name)
     }
     return {**kept, "PYTHONUNBUFFERED": "1", **extra}
 

@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from loopgraph_git.config import SECRET_NAME
 from loopgraph_git.records import CURVE_LIMIT
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _STEP = re.compile(
 )
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}"
     r"|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{16,})"
@@ -40,7 +40,7 @@ def clean(text: str) -> str:
 def redact(text: str, environ: Mapping[str, str] = os.environ) -> str:
     """Replace the values of secret-looking variables and well-known key shapes."""
     for name, value in environ.items():
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
+        if SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, f"[{name}]")
     return _SECRET_TEXT.sub("[redacted]", text)
 
