@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from loopgraph_git.client import Answer, ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import ConfigError, GitError, StoreError
-from loopgraph_git.git import bulk, commits, refs, spool, sync
-from loopgraph_git.git.notes import Notes
+from loopgraph_git.git import refs, sync
 from loopgraph_git.git.repo import Repo
+from loopgraph_git.ledger import Ledger
+from loopgraph_git.reconcile import reconcile
 from loopgraph_git.records import (
     Experiment,
     Kind,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Hit, Judgement, Method
 
 _PARSED = 300
-_NOTES = (refs.NOTES, refs.REMOTE_NOTES)
-_READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 
 
 class Synced(NamedTuple):
@@ -63,7 +62,8 @@ class LoopGraph(Closing):
     ) -> None:
         self.repo = repo
         self.client = client
-        self.notes = Notes(repo)
+        self.ledger = Ledger(repo, client.store)
+        self.notes = self.ledger.notes
         self.trusted_config = config or Config()
         self.config = self.trusted_config
         self.configured = config is not None
@@ -104,42 +104,7 @@ class LoopGraph(Closing):
 
     def reconcile(self) -> None:
         """Index what refs, notes and hooks say that the index has not seen yet."""
-        self._catch_up()
-        spool.read(self.repo, self._link)
-
-    def _link(self, rewrites: list[spool.Rewrite]) -> None:
-        """Record which experiment became which commit: results stay with their tree."""
-        trees = bulk.trees(self.repo, [oid for x in rewrites for oid in x[1:]])
-        for how, old, new in rewrites:
-            known = self.client.store.experiment(old)
-            if known is None or old not in trees or new not in trees:
-                continue
-            if any(r.body.get("to") == new for r in self.records_of(old)):
-                continue
-            body = {"to": str(new), "how": how, "same_tree": trees[old] == trees[new]}
-            commits.pin(self.repo, new)
-            self._new(Kind.LINK, old, body)
-        self._catch_up()
-
-    def _catch_up(self) -> None:
-        store = self.client.store
-        # one process for all of them: this is most of what a question costs
-        found = self.repo.refs(*_READ, refs.PINS)
-        pinned = {refs.pinned(ref) for ref in found if ref.startswith(refs.PINS)}
-        tips = {ref: tip for ref, tip in found.items() if ref.startswith(_READ)}
-        seen = store.ref_tips()
-        fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
-        moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
-        pinned |= sync.archived(self.repo, [ref for ref in fresh if ref not in moved])
-        known = store.known_commits()
-        if not fresh and pinned <= known and seen == tips:
-            return
-        records = list(self.notes.records(moved))
-        wanted = (pinned | {record.commit for record in records}) - known
-        with store.transaction():
-            store.put_commits(commits.read_commits(self.repo, wanted))
-            store.put_records(records)
-            store.set_ref_tips(tips)
+        reconcile(self.ledger)
 
     def reindex(self) -> dict[str, int]:
         """Build the index anew from refs, notes and packs; returns what it holds."""
@@ -182,27 +147,15 @@ class LoopGraph(Closing):
 
     def record(self, commit: Oid, result: Result) -> Record:
         """Write the result of a run: a note in git first, then the index."""
-        return self._new(Kind.RESULT, commit, body_of(result))
+        return self.ledger.new(Kind.RESULT, commit, body_of(result))
 
     def judge(self, commit: Oid, verdict: Verdict) -> Record:
         """Write a verdict on an experiment."""
-        return self._new(Kind.VERDICT, commit, body_of(verdict))
-
-    def _new(self, kind: Kind, commit: Oid, body: dict[str, object]) -> Record:
-        known = self.client.store.experiment(commit)
-        tree = known.tree if known else None
-        record = self.notes.make(kind, commit, body, tree=tree)
-        self.write(record)
-        return record
+        return self.ledger.new(Kind.VERDICT, commit, body_of(verdict))
 
     def write(self, record: Record, *, fresh: bool = True) -> None:
         """Write a record that was made before; with `fresh=False`, at most once."""
-        self.notes.append(record, fresh=fresh)
-        store = self.client.store
-        with store.transaction():
-            if not store.knows(record.commit):
-                store.put_commits(commits.read_commits(self.repo, [record.commit]))
-            store.put_records([record])
+        self.ledger.write(record, fresh=fresh)
 
     def experiments(
         self,
@@ -343,7 +296,7 @@ class LoopGraph(Closing):
             goal=answer.goal, suggestions=answer.suggestions, tokens=answer.tokens
         )
         body = body_of(fitted_retrieval(retrieval))
-        return answer.recorded(self._new(Kind.RETRIEVAL, baseline, body))
+        return answer.recorded(self.ledger.new(Kind.RETRIEVAL, baseline, body))
 
     def dump(self) -> Iterator[str]:
         """Yield every row of the index as a line of JSON."""

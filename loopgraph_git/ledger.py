@@ -1,0 +1,67 @@
+"""The ledger: a record goes into git first, and only then into the index.
+
+What other processes and other clones wrote is read back in the same order: refs and
+notes are the truth, and the index follows them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loopgraph_git.git import commits, refs, sync
+from loopgraph_git.git.notes import Notes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from loopgraph_git.git.repo import Repo
+    from loopgraph_git.records import Kind, Oid, Record
+    from loopgraph_git.researchfs.store import Store
+
+_NOTES = (refs.NOTES, refs.REMOTE_NOTES)
+_READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
+
+
+class Ledger:
+    """The records of one repository, in its notes and in its index."""
+
+    def __init__(self, repo: Repo, store: Store) -> None:
+        self.repo = repo
+        self.store = store
+        self.notes = Notes(repo)
+
+    def new(self, kind: Kind, commit: Oid, body: Mapping[str, object]) -> Record:
+        """Write a new record of this writer."""
+        known = self.store.experiment(commit)
+        tree = known.tree if known else None
+        record = self.notes.make(kind, commit, body, tree=tree)
+        self.write(record)
+        return record
+
+    def write(self, record: Record, *, fresh: bool = True) -> None:
+        """Write a record that was made before; with `fresh=False`, at most once."""
+        self.notes.append(record, fresh=fresh)
+        with self.store.transaction():
+            if not self.store.knows(record.commit):
+                self.store.put_commits(commits.read_commits(self.repo, [record.commit]))
+            self.store.put_records([record])
+
+    def catch_up(self) -> None:
+        """Index what refs and notes hold that the index has not seen yet."""
+        # one process for all of them: this is most of what a question costs
+        found = self.repo.refs(*_READ, refs.PINS)
+        pinned = {refs.pinned(ref) for ref in found if ref.startswith(refs.PINS)}
+        tips = {ref: tip for ref, tip in found.items() if ref.startswith(_READ)}
+        seen = self.store.ref_tips()
+        fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
+        moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
+        pinned |= sync.archived(self.repo, [ref for ref in fresh if ref not in moved])
+        known = self.store.known_commits()
+        if not fresh and pinned <= known and seen == tips:
+            return
+        records = list(self.notes.records(moved))
+        wanted = (pinned | {record.commit for record in records}) - known
+        with self.store.transaction():
+            self.store.put_commits(commits.read_commits(self.repo, wanted))
+            self.store.put_records(records)
+            self.store.set_ref_tips(tips)
