@@ -107,6 +107,10 @@ class ResearchFSClient(Closing):
         """Delete a database that cannot be read, so that it can be built anew."""
         Store.discard(path)
 
+    def in_memory(self) -> Self:
+        """Return an empty memory with the same packs, gone when it is closed."""
+        return type(self)(":memory:", packs=self._folders[1:])
+
     def close(self) -> None:
         """Close the database; closing twice is fine."""
         self.store.close()

@@ -65,3 +65,12 @@ class Ledger:
             self.store.put_commits(commits.read_commits(self.repo, wanted))
             self.store.put_records(records)
             self.store.set_ref_tips(tips)
+
+    def read_changes(self) -> None:
+        """Index what commits changed, where it was not read yet.
+
+        Git takes longest to tell that, and lists and tables do not need it.
+        """
+        unread = self.store.unread_changes()
+        for changes in commits.read_changes(self.repo, unread):
+            self.store.put_changes(changes)

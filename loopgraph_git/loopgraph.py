@@ -108,13 +108,11 @@ class LoopGraph(Closing):
 
     def reindex(self) -> dict[str, int]:
         """Build the index anew from refs, notes and packs; returns what it holds."""
-        store = self.client.store
-        with store.transaction():
-            store.clear()
-            self.client.load_packs(force=True)
-            self.reconcile()
-        store.optimise()
-        return store.counts()
+        with self.client.in_memory() as client:
+            built = LoopGraph(self.repo, client, self.trusted_config)
+            built.reconcile()
+            self.client.store.become(client.store)
+        return self.client.store.counts()
 
     def sync(self, remote: str, *, dry_run: bool = False) -> Synced:
         """Push what this clone wrote to a remote, fetch what others did, and index it.
@@ -256,10 +254,12 @@ class LoopGraph(Closing):
         self, query: str, *, k: int = 10, kinds: Sequence[str] | None = None
     ) -> list[Hit]:
         """Search papers, methods and experiments; any text is a query."""
+        self.ledger.read_changes()
         return self.client.search(query, k=k, kinds=kinds)
 
     def rank(self, *, goal: str = "", rev: str = "HEAD") -> Answer:
         """Rank all methods for the code at a rev, without recording the question."""
+        self.ledger.read_changes()
         return self.client.rank(
             goal=goal or self.config.goal,
             current_code=self.code(rev),
@@ -283,6 +283,7 @@ class LoopGraph(Closing):
         the commit at HEAD.
         """
         baseline = baseline or self.repo.oid("HEAD")
+        self.ledger.read_changes()
         answer = self.client.suggest_query(
             goal=goal or self.config.goal,
             current_code=self.code(baseline) if current_code is None else current_code,
@@ -300,4 +301,5 @@ class LoopGraph(Closing):
 
     def dump(self) -> Iterator[str]:
         """Yield every row of the index as a line of JSON."""
+        self.ledger.read_changes()
         return self.client.store.dump()

@@ -130,7 +130,7 @@ class Commit:
     """What the index needs to know of one commit; `ts` is seconds since the epoch.
 
     `trailers` are the Loopgraph-* trailers, `diff` the change against the first
-    parent, cut to a few thousand characters.
+    parent, cut to a few thousand characters, or None where it was not read yet.
     """
 
     oid: Oid
@@ -140,7 +140,7 @@ class Commit:
     subject: str
     body: str = ""
     trailers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    diff: str = ""
+    diff: str | None = ""
 
 
 @dataclass(frozen=True, kw_only=True)

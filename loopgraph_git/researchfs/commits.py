@@ -14,6 +14,7 @@ from loopgraph_git.researchfs import stubs
 from loopgraph_git.researchfs.bodies import INTEGER_LIMIT
 from loopgraph_git.researchfs.database import clean, ids_json
 from loopgraph_git.researchfs.schema import row_id
+from loopgraph_git.researchfs.texts import is_seed_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 METHOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
 _RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
-_SEED_LINE = re.compile(r"seed", re.IGNORECASE)
 _BATCH = 2000
-_NUMBER = re.compile(r"\d+")
 
 
 def put_commits(db: Database, commits: Iterable[Commit]) -> int:
@@ -82,7 +81,7 @@ def _experiment_row(row: int, commit: Commit) -> tuple[Any, ...]:
         _trailer(commit, "Session"),
         _trailer(commit, "Proposer"),
         row_id("record", retrieval) if retrieval else None,
-        int(is_seed_only(commit.diff)),
+        None if commit.diff is None else int(is_seed_only(commit.diff)),
     )
 
 
@@ -102,27 +101,9 @@ def methods_of(commit: Commit) -> list[str]:
     return sorted({name for name in map(clean, values) if METHOD_NAME.match(name)})
 
 
-def is_seed_only(diff: str) -> bool:
-    """Say whether a diff changes nothing but the number of a seed."""
-    if "seed" not in diff.lower():
-        return False
-    changed = [
-        line
-        for line in diff.splitlines()
-        if line[:1] in "+-" and line.strip("+- ") and line[:3] not in ("+++", "---")
-    ]
-    if not changed or not all(_SEED_LINE.search(line) for line in changed):
-        return False
-    old, new = (
-        [_NUMBER.sub("#", line[1:]) for line in changed if line[0] == sign]
-        for sign in "-+"
-    )
-    return old == new
-
-
 def _message(commit: Commit) -> tuple[str, str]:
     title = " ".join([clean(commit.subject), *methods_of(commit)])
-    return title, f"{clean(commit.body)}\n{clean(commit.diff)}".strip()
+    return title, f"{clean(commit.body)}\n{clean(commit.diff or '')}".strip()
 
 
 def _put_experiment_methods(db: Database, commits: list[tuple[int, Commit]]) -> None:

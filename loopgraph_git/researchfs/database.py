@@ -138,40 +138,36 @@ class Database:
     def write_searched(self, table: str, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Write rows of a searched table, by ascending id, and index their words.
 
-        FTS5 writes its buffer out before every row that a trigger adds. New rows of a
-        bulk write are therefore indexed by one statement, which takes a third of the
-        time; the trigger is back before the transaction ends.
+        FTS5 writes its buffer out before every row that a trigger adds. In a bulk write
+        one statement takes the old words out and one puts the new ones in, which takes
+        a third of the time; the triggers are back before the transaction ends.
         """
         if len(rows) < _BULK:
             self.write_many(sql, rows)
             return
         ids = ids_json(row[0] for row in rows)
-        inside = f"SELECT id FROM {table} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608  # fmt: skip
-        fresh = {row[0] for row in rows} - set(self.column(inside, ids))
-        self.write(f"DROP TRIGGER {table}_ai")
-        self.write_many(sql, rows)
-        self.write(
-            f"INSERT INTO {table}_fts(rowid, title, body, idents)"  # noqa: S608
-            f" SELECT id, title, body, idents FROM {table}"
-            " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-            ids_json(fresh),
+        triggers = schema.write_triggers(table)
+        words = (
+            f"id, title, body, idents FROM {table}"
+            " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
         )
-        self.write(schema.insert_trigger(table))
-
-    def clear(self) -> None:
-        """Empty every table, inside the transaction that is open.
-
-        The triggers are away meanwhile: word by word would take minutes.
-        """
-        for name in self.column("SELECT name FROM sqlite_master WHERE type='trigger'"):
+        into = f"INSERT INTO {table}_fts"
+        for name in triggers:
             self.write(f"DROP TRIGGER {name}")
-        self.write("UPDATE experiments SET retrieval = NULL")
-        for table in schema.CHILDREN_FIRST:
-            self.write(f"DELETE FROM {table}")  # noqa: S608
-        for table in schema.SEARCHED_TABLES:
-            self.write(f"INSERT INTO {table}_fts({table}_fts) VALUES('delete-all')")  # fmt: skip
-        for statement in schema.statements(schema.TRIGGERS):
+        self.write(
+            f"{into}({table}_fts, rowid, title, body, idents) SELECT 'delete', {words}",
+            ids,
+        )
+        self.write_many(sql, rows)
+        self.write(f"{into}(rowid, title, body, idents) SELECT {words}", ids)
+        for statement in triggers.values():
             self.write(statement)
+
+    def become(self, other: Database) -> None:
+        """Copy another database over this one, page by page, in one transaction."""
+        with self._lock, other._lock, _in_words(self.path):
+            other._connection.backup(self._connection)
+        self.pragma("wal_checkpoint(TRUNCATE)")
 
     def pragma(self, text: str) -> list[tuple[Any, ...]]:
         """Run `PRAGMA text` and return its rows."""
@@ -207,9 +203,11 @@ def _connect(name: str) -> sqlite3.Connection:
     try:
         _probe_fts5(connection)
         _use_wal(connection)
-        for setting in ("synchronous=NORMAL", "foreign_keys=ON", "cache_size=-65536"):
+        for setting in ("synchronous=NORMAL", "cache_size=-65536"):
             connection.execute(f"PRAGMA {setting}")
         migrate(connection, name)
+        # only now: a migration may drop tables that refer to each other
+        connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(_MESSAGES)
     except BaseException:
         connection.close()

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from loopgraph_git.researchfs.database import Database
 
 Row = tuple[Any, ...]
-# as records.canonical, but made once: json.dumps makes an encoder for every call
-_encode = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), allow_nan=False
-).encode
 
 
 @dataclass(frozen=True)
@@ -150,7 +146,7 @@ def _record_row(row: int, name: str, record: Record) -> Row:
         clean(record.writer),
         record.seq,
         record.ts,
-        _encode(dict(record.body)),
+        record.encode(),
     )
 
 
@@ -186,11 +182,11 @@ def _verdict_row(row: int, experiment: int, verdict: Verdict) -> Row:
 
 
 _RECORD = """
-INSERT INTO records(id, record, kind, experiment, tree, writer, seq, ts, body)
+INSERT INTO records(id, record, kind, experiment, tree, writer, seq, ts, line)
 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(id) DO UPDATE SET kind = excluded.kind, experiment = excluded.experiment,
   tree = excluded.tree, writer = excluded.writer, seq = excluded.seq,
-  ts = excluded.ts, body = excluded.body
+  ts = excluded.ts, line = excluded.line
 """
 _RETRIEVAL = """
 INSERT INTO retrievals(id, goal, query, tokens) VALUES(?, ?, ?, ?)

@@ -14,7 +14,6 @@ from loopgraph_git.records import (
     Direction,
     Experiment,
     Judgement,
-    Kind,
     Method,
     Oid,
     Paper,
@@ -178,35 +177,22 @@ def _experiment(row: tuple[Any, ...]) -> Experiment:
 
 def records_of(db: Database, commit: str) -> list[Record]:
     """Return every record about a commit; see Store.records_of."""
-    rows = db.rows(
-        "SELECT r.kind, e.oid, r.tree, r.writer, r.seq, r.ts, r.body FROM records r"
-        " JOIN experiments e ON e.id = r.experiment"
-        " WHERE r.experiment = ? ORDER BY r.ts, r.seq, r.record",
+    lines = db.column(
+        "SELECT line FROM records WHERE experiment = ? ORDER BY ts, seq, record",
         row_id("commit", commit),
     )
-    return [
-        Record(
-            kind=Kind(kind),
-            commit=Oid(oid),
-            tree=Oid(tree),
-            writer=writer,
-            seq=seq,
-            ts=ts,
-            body=json.loads(body),
-        )
-        for kind, oid, tree, writer, seq, ts, body in rows
-    ]
+    return [Record.decode(line) for line in lines]
 
 
 def results_of(db: Database, commit: str) -> list[Result]:
     """Return the runs of a commit that count; see Store.results_of."""
-    bodies = db.column(
-        "SELECT r.body FROM records r JOIN outcomes o USING(id)"
+    lines = db.column(
+        "SELECT r.line FROM records r JOIN outcomes o USING(id)"
         " WHERE r.experiment = ? AND r.id NOT IN (SELECT target FROM retractions)"
         " ORDER BY r.ts, r.seq, r.record",
         row_id("commit", commit),
     )
-    return [result_of(json.loads(body)) for body in bodies]
+    return [result_of(Record.decode(line).body) for line in lines]
 
 
 def results(
@@ -214,7 +200,7 @@ def results(
 ) -> list[tuple[Oid, Result]]:
     """Return the runs of one protocol; see Store.results."""
     rows = db.rows(
-        "SELECT e.oid, r.body FROM outcomes o JOIN records r USING(id)"
+        "SELECT e.oid, r.line FROM outcomes o JOIN records r USING(id)"
         " JOIN experiments e ON e.id = o.experiment"
         " WHERE o.protocol = ? AND ? IN ('', o.platform)"
         " AND o.id NOT IN (SELECT target FROM retractions)"
@@ -222,7 +208,7 @@ def results(
         protocol,
         platform,
     )
-    return [(Oid(oid), result_of(json.loads(body))) for oid, body in rows]
+    return [(Oid(oid), result_of(Record.decode(line).body)) for oid, line in rows]
 
 
 def counts(db: Database) -> dict[str, int]:

@@ -14,7 +14,7 @@ import re
 import sqlite3
 from functools import lru_cache
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4C476669  # "LGfi", so that `file` and we recognise the database
 
 TABLES = """\
@@ -78,7 +78,8 @@ CREATE TABLE experiments(
   session TEXT NOT NULL,
   proposer TEXT NOT NULL,
   retrieval INTEGER REFERENCES retrievals(id),
-  seed_only INTEGER NOT NULL,       -- 1: the diff changes nothing but a seed
+  seed_only INTEGER,                -- 1: the diff changes nothing but a seed;
+                                    -- null: it was not read yet
   -- from here on derived from outcomes, verdicts, links and retractions
   listed INTEGER NOT NULL DEFAULT 0,-- 1: shown in lists; 0: a bare stub, or rewritten
   ts INTEGER NOT NULL DEFAULT 0,    -- committed, or the first record's time for a stub
@@ -103,6 +104,7 @@ CREATE INDEX experiments_by_session ON experiments(session, ts, oid) WHERE liste
 CREATE INDEX experiments_by_parent ON experiments(parent);
 CREATE INDEX experiments_by_retrieval ON experiments(retrieval)
   WHERE retrieval IS NOT NULL;
+CREATE INDEX experiments_unread ON experiments(oid) WHERE seed_only IS NULL;
 
 -- A row per method that an experiment tried.
 CREATE TABLE experiment_methods(
@@ -117,7 +119,7 @@ CREATE INDEX experiment_methods_by_method ON experiment_methods(method);
 CREATE TABLE experiment_texts(
   id INTEGER PRIMARY KEY REFERENCES experiments(id),
   title TEXT NOT NULL,              -- subject and methods
-  message TEXT NOT NULL,            -- body of the commit and its diff
+  message TEXT NOT NULL,            -- body of the commit and, once read, its diff
   said TEXT NOT NULL,               -- reason of the verdict and excerpt of the log
   body TEXT GENERATED ALWAYS AS (message || char(10) || said) VIRTUAL,
   idents TEXT NOT NULL
@@ -133,7 +135,7 @@ CREATE TABLE records(
   writer TEXT NOT NULL,
   seq INTEGER NOT NULL,
   ts INTEGER NOT NULL,              -- milliseconds since the epoch
-  body TEXT NOT NULL                -- canonical JSON
+  line TEXT NOT NULL                -- the whole record, as it stands in the note
 ) STRICT;
 CREATE INDEX records_by_experiment ON records(experiment);
 
@@ -271,8 +273,24 @@ TRIGGERS = "\n".join(
 )
 DDL = f"{TABLES}\n{SEARCH_TABLES}\n{TRIGGERS}"
 
-MIGRATIONS: tuple[str, ...] = (DDL,)
-"""The script at position n takes a database from version n to n + 1."""
+CHILDREN_FIRST = (
+    "retractions", "links", "verdicts", "scores", "outcomes", "suggestions",
+    "experiment_texts", "experiment_methods", "method_sources", "retrievals",
+    "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
+)  # fmt: skip
+"""Our tables, each before those it refers to (experiments.retrieval apart)."""
+RESET = "\n".join(
+    [f"DROP TABLE IF EXISTS {table}_{kind};"
+     for table in SEARCHED_TABLES for kind in ("vocab", "fts")]
+    + [f"DROP TABLE IF EXISTS {table};" for table in CHILDREN_FIRST]
+)  # fmt: skip
+
+MIGRATIONS: tuple[str, ...] = ("", f"{RESET}\n{DDL}")
+"""The script at position n takes a database from version n to n + 1.
+
+Version 2 keeps the whole line of a record and reads changes only when they are asked
+for. What version 1 held is read from git again.
+"""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -296,18 +314,14 @@ def statements(script: str) -> list[str]:
     return found
 
 
-CHILDREN_FIRST = (
-    "retractions", "links", "verdicts", "scores", "outcomes", "suggestions",
-    "experiment_texts", "experiment_methods", "method_sources", "retrievals",
-    "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
-)  # fmt: skip
-"""Our tables, each before those it refers to (experiments.retrieval apart)."""
-
-
-def insert_trigger(table: str) -> str:
-    """Return the statement that makes the trigger for new rows of a searched table."""
-    made = f"CREATE TRIGGER {table}_ai"
-    return next(item for item in statements(TRIGGERS) if item.startswith(made))
+def write_triggers(table: str) -> dict[str, str]:
+    """Return the triggers for new and changed rows of a searched table, by name."""
+    names = (f"{table}_ai", f"{table}_au")
+    made = statements(TRIGGERS)
+    return {
+        name: next(item for item in made if item.startswith(f"CREATE TRIGGER {name} "))
+        for name in names
+    }
 
 
 def table_names() -> list[str]:

@@ -22,6 +22,7 @@ from loopgraph_git.researchfs import (
     reading,
     schema,
     summary,
+    texts,
 )
 from loopgraph_git.researchfs.database import Database
 from loopgraph_git.resources import Closing
@@ -127,6 +128,15 @@ class Store(Closing):
         with self.transaction():
             return outcomes.put_records(self.db, records)
 
+    def unread_changes(self) -> list[str]:
+        """Return the commits whose change was not read yet."""
+        return texts.unread(self.db)
+
+    def put_changes(self, changes: Mapping[str, str]) -> None:
+        """Index what commits changed: a diff, or an empty text, by object id."""
+        with self.transaction():
+            texts.put_changes(self.db, changes)
+
     def ref_tips(self) -> dict[str, str]:
         """Return where every ref pointed when it was last indexed."""
         return dict(self.db.rows("SELECT name, oid FROM refs ORDER BY name"))
@@ -155,10 +165,9 @@ class Store(Closing):
                 value,
             )
 
-    def clear(self) -> None:
-        """Empty every table; inside a transaction, readers never see it empty."""
-        with self.transaction():
-            self.db.clear()
+    def become(self, other: Store) -> None:
+        """Replace everything by what another store holds; readers see all or nothing."""
+        self.db.become(other.db)
 
     def optimise(self) -> None:
         """Merge the search index and shorten the log; worth it after a bulk write."""

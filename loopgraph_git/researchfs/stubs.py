@@ -24,8 +24,8 @@ def stub_methods(db: Database, names: Iterable[str]) -> None:
 def stub_records(db: Database, names: Iterable[str]) -> None:
     """Make a stub for every record id that has no row."""
     db.write_many(
-        "INSERT INTO records(id, record, kind, experiment, tree, writer, seq, ts, body)"
-        " VALUES(?, ?, '', NULL, '', '', 0, 0, '{}') ON CONFLICT(id) DO NOTHING",
+        "INSERT INTO records(id, record, kind, experiment, tree, writer, seq, ts, line)"
+        " VALUES(?, ?, '', NULL, '', '', 0, 0, '') ON CONFLICT(id) DO NOTHING",
         sorted((row_id("record", name), name) for name in names),
     )
 

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from loopgraph_git.researchfs.database import ids_json
-from loopgraph_git.researchfs.words import identifiers
+from loopgraph_git.researchfs.texts import write_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -139,7 +139,7 @@ def _settle_some(db: Database, ids: list[int]) -> None:
     scores = {row: _scores(outcomes[row]) for row in ids}
     _write_scores(db, wanted, scores)
     _write_summaries(db, wanted, ids, (outcomes, verdicts, scores))
-    _write_texts(db, wanted)
+    write_texts(db, wanted)
 
 
 def _scores(outcomes: Iterable[_Outcome]) -> list[_Score]:
@@ -244,29 +244,3 @@ def _judged(verdicts: Sequence[_Verdict]) -> tuple[str | float | None, ...]:
         return (None, "", "", None, None)
     last = verdicts[-1]
     return (last.value, last.reason, last.baseline, last.delta, last.noise)
-
-
-_TEXT = """
-INSERT INTO experiment_texts(id, title, message, said, idents) VALUES(?, ?, ?, ?, ?)
-ON CONFLICT(id) DO UPDATE SET title = excluded.title, message = excluded.message,
-  said = excluded.said, idents = excluded.idents
-WHERE (experiment_texts.title, experiment_texts.message, experiment_texts.said)
-  IS NOT (excluded.title, excluded.message, excluded.said)
-"""
-
-
-def _write_texts(db: Database, wanted: str) -> None:
-    """Write what a search sees; a stub has a row too, with what was said of it."""
-    rows = db.rows(
-        "SELECT e.id, e.reason, e.excerpt, coalesce(m.title, t.title, ''),"
-        " coalesce(m.message, t.message, '') FROM experiments e"
-        " LEFT JOIN experiment_texts t USING(id) LEFT JOIN temp.messages m USING(id)"
-        " WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY e.id",
-        wanted,
-    )
-    texts = []
-    for row, reason, excerpt, title, message in rows:
-        said = f"{reason}\n{excerpt}".strip()
-        idents = identifiers(f"{title}\n{message}\n{said}")
-        texts.append((row, title, message, said, idents))
-    db.write_searched("experiment_texts", _TEXT, texts)

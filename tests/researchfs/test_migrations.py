@@ -9,11 +9,12 @@ import pytest
 
 from loopgraph_git.errors import StoreError
 from loopgraph_git.researchfs import migrations
-from loopgraph_git.researchfs.schema import DDL, MIGRATIONS, SCHEMA_VERSION
+from loopgraph_git.researchfs.schema import MIGRATIONS, SCHEMA_VERSION
 from loopgraph_git.researchfs.store import Store
 from tests.researchfs.making import commit
+from tests.researchfs.test_store import filled
 
-NEXT = (DDL, "CREATE TABLE later(id INTEGER PRIMARY KEY) STRICT;")
+NEXT = (*MIGRATIONS, "CREATE TABLE later(id INTEGER PRIMARY KEY) STRICT;")
 
 
 def connect(path):
@@ -33,20 +34,20 @@ def test_an_older_database_is_copied_and_then_brought_up(path):
         store.put_commits([commit("one")])
     with connect(path) as connection:
         migrations.migrate(connection, str(path), NEXT)
-        assert version(connection) == 2
+        assert version(connection) == SCHEMA_VERSION + 1
         assert connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
-    with connect(f"{path}.v1") as copy:
-        assert version(copy) == 1
+    with connect(f"{path}.v{SCHEMA_VERSION}") as copy:
+        assert version(copy) == SCHEMA_VERSION
         assert copy.execute("SELECT count(*) FROM experiments").fetchone() == (1,)
 
 
 def test_a_step_that_fails_leaves_the_old_version(path):
     Store.open(path).close()
-    broken = (DDL, "CREATE TABLE later(id);\nCREATE TABLE later(id);")
+    broken = (*MIGRATIONS, "CREATE TABLE later(id);\nCREATE TABLE later(id);")
     with connect(path) as connection:
         with pytest.raises(sqlite3.OperationalError):
             migrations.migrate(connection, str(path), broken)
-        assert version(connection) == 1
+        assert version(connection) == SCHEMA_VERSION
         names = connection.execute("SELECT name FROM sqlite_master").fetchall()
         assert ("later",) not in names
 
@@ -55,7 +56,7 @@ def test_a_step_that_another_process_took_is_not_taken_twice(path):
     Store.open(path).close()
     with connect(path) as connection:
         migrations._step(connection, MIGRATIONS)
-        assert version(connection) == 1
+        assert version(connection) == SCHEMA_VERSION
 
 
 def test_a_newer_database_is_refused_and_left_alone(path):
@@ -74,3 +75,14 @@ def test_a_database_of_something_else_is_refused(tmp_path):
         connection.execute("CREATE TABLE notes(text)")
     with pytest.raises(StoreError, match="something else"):
         Store.open(path)
+
+
+def test_an_index_of_the_first_version_is_emptied_to_be_read_again(path):
+    with Store.open(path) as store:
+        filled(store)
+        store.db.pragma("user_version = 1")
+    with Store.open(path) as store:
+        assert set(store.counts().values()) == {0}
+        assert store.ref_tips() == {}
+        filled(store)
+        assert store.check() == []

@@ -47,7 +47,9 @@ def test_row_ids_fit_and_never_fail(parts):
     assert 0 <= row_id(*parts) < 2**60
 
 
-def test_the_trigger_for_new_rows_is_found():
-    assert schema.insert_trigger("chunks").startswith("CREATE TRIGGER chunks_ai AFTER")
+def test_the_triggers_for_writes_are_found():
+    found = schema.write_triggers("chunks")
+    assert found["chunks_ai"].startswith("CREATE TRIGGER chunks_ai AFTER INSERT")
+    assert found["chunks_au"].startswith("CREATE TRIGGER chunks_au AFTER UPDATE")
     with pytest.raises(StopIteration):
-        schema.insert_trigger("papers")
+        schema.write_triggers("papers")
