@@ -6,12 +6,16 @@ Makes a repository with `git fast-import` (every experiment a commit that change
 constants of a training script, two records each, all folded into one archive), then
 measures, interleaved and each from a fresh process:
 
-    floor      read all commits, changes and notes in bulk with git, parse the JSON, put
-               the same texts into one FTS5 table: what any index has to do
-    reindex    `git lg reindex`
-    log, best  `git lg log -n 20` and `git lg best -k 20`
+    floor           read all commits and notes in bulk with git, parse the JSON, put the
+                    texts into one FTS5 table: what any index has to do
+    reindex         `git lg reindex`
+    log, best       `git lg log -n 20` and `git lg best -k 20`
+    changes floor   `git diff-tree` of all commits, into one FTS5 table
+    first search    `git lg search` behind a reindex, which reads the changes
+    later search    the same again
 
-Prints seconds, and ratios to the floor of the same run.
+Prints seconds of the clock and of the processor, and ratios of the clock's to the floor
+of the same run; for the first search to the floor of the changes.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ import json
 import os
 import platform
 import random
+import re
+import resource
 import shutil
 import sqlite3
 import statistics
@@ -169,18 +175,12 @@ def make(folder: Path, count: int, lines: int) -> None:
 def floor(folder: Path) -> None:
     """Do what no index gets around: read everything once, and put it into FTS5."""
     ref = f"refs/notes/loopgraph/{WRITER}"
-    pairs = [row.split() for row in git(folder, "notes", f"--ref={ref}", "list")
-             .decode().splitlines()]  # fmt: skip
+    listed = git(folder, "notes", f"--ref={ref}", "list").decode().splitlines()
+    pairs = [row.split() for row in listed]
     wanted = "".join(f"{blob}\n{commit}\n" for blob, commit in pairs)
     raw = git(folder, "cat-file", "--batch", "--buffer", stdin=wanted.encode())
-    changes = git(
-        folder, "diff-tree", "--stdin", "-r", "-p", "-U1", "--no-renames",
-        stdin="".join(f"{commit}\n" for _, commit in pairs).encode(),
-    ).decode("utf-8", "replace")  # fmt: skip
-    # 41: an object id and the end of its line
-    diffs = {part[:40]: part[41:] for part in split_at(changes, {x for _, x in pairs})}
     texts, position = [], 0
-    for _, commit in pairs:
+    for _ in pairs:
         found = []
         for _ in range(2):
             end = raw.index(b"\n", position)
@@ -189,39 +189,40 @@ def floor(folder: Path) -> None:
             position = end + 2 + size
         said = [json.loads(line) for line in found[0].splitlines() if line]
         message = found[1].partition("\n\n")[2]
-        texts.append((message, diffs.get(commit, ""), str(said)))
+        texts.append((message, str(said[-1]["reason"])))
+    index(texts)
+
+
+def changes_floor(folder: Path) -> None:
+    """Read what every experiment changed, and put it into FTS5."""
+    listed = git(folder, "rev-list", "--min-parents=1", "--max-parents=1", "--all")
+    changes = git(
+        folder, "diff-tree", "--stdin", "-r", "-p", "-U1", "--no-renames", stdin=listed
+    ).decode("utf-8", "replace")
+    parts = re.split(r"^[0-9a-f]{40}\n", changes, flags=re.MULTILINE)
+    index([("", part) for part in parts[1:]])
+
+
+def index(texts: list[tuple[str, str]]) -> None:
+    """Put texts into an FTS5 table on disk."""
     with tempfile.TemporaryDirectory() as place:
         db = sqlite3.connect(Path(place) / "floor.db")
-        db.execute("CREATE VIRTUAL TABLE t USING fts5(message, diff, said)")
+        db.execute("CREATE VIRTUAL TABLE t USING fts5(message, said)")
         with db:
-            db.executemany("INSERT INTO t VALUES(?, ?, ?)", texts)
+            db.executemany("INSERT INTO t VALUES(?, ?)", texts)
         db.close()
 
 
-def split_at(text: str, names: set[str]) -> Iterator[str]:
-    """Yield the parts of a text that begin with a line which is one of the names."""
-    part: list[str] = []
-    for line in text.split("\n"):
-        if line in names and part:
-            yield "\n".join(part)
-            part = []
-        part.append(line)
-    yield "\n".join(part)
+FLOORS = {"floor": floor, "changes floor": changes_floor}
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return how many seconds a piece of work takes."""
-    started = time.perf_counter()
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how many seconds a process takes: by the clock, and of the processor."""
+    clock, processor = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     work()
-    return time.perf_counter() - started
-
-
-def command(folder: Path, *args: str) -> Callable[[], object]:
-    """Return a call of a fresh `git lg`."""
-    argv = [sys.executable, "-m", "loopgraph_git", *args]
-    return lambda: subprocess.run(
-        argv, cwd=folder, stdout=subprocess.DEVNULL, check=True
-    )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = sum(used[:2]) - sum(processor[:2])
+    return time.perf_counter() - clock, spent
 
 
 def main() -> None:
@@ -231,15 +232,15 @@ def main() -> None:
     asked.add_argument("--lines", type=int, default=600, help="of the training script")
     asked.add_argument("--repeats", type=int, default=3)
     asked.add_argument("--folder", type=Path, help="use this one, and keep it")
-    asked.add_argument("--floor-of", type=Path, help=argparse.SUPPRESS)
+    asked.add_argument("--only", choices=FLOORS, help=argparse.SUPPRESS)
     given = asked.parse_args()
-    if given.floor_of:
-        floor(given.floor_of)
+    if given.only:
+        FLOORS[given.only](given.folder)
         return
     folder = given.folder or Path(tempfile.mkdtemp()) / "repository"
     try:
         if not folder.exists():
-            taken = timed(lambda: make(folder, given.experiments, given.lines))
+            taken, _ = timed(lambda: make(folder, given.experiments, given.lines))
             print(f"made {given.experiments} experiments in {taken:.1f} s")
         measure(folder, given.repeats)
     finally:
@@ -248,25 +249,44 @@ def main() -> None:
 
 
 def measure(folder: Path, repeats: int) -> None:
-    """Measure floor and commands in turn, and print the medians."""
-    this = [sys.executable, __file__, "--floor-of", str(folder)]
-    works: dict[str, Callable[[], object]] = {
-        "floor": lambda: subprocess.run(this, check=True),
-        "reindex": command(folder, "reindex"),
-        "log -n 20": command(folder, "log", "-n", "20"),
-        "best -k 20": command(folder, "best", "-k", "20"),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in works}
+    """Measure floors and commands in turn, and print the medians."""
+    this = [sys.executable, __file__, "--folder", str(folder), "--only"]
+    works = {name: started(folder, [*this, name]) for name in FLOORS}
+    for name, words in COMMANDS.items():
+        argv = [sys.executable, "-m", "loopgraph_git", *words.split()]
+        works[name] = started(folder, argv)
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
     for _ in range(repeats):
         for name, work in works.items():
             seconds[name].append(timed(work))
-    least = statistics.median(seconds["floor"])
+    middle = {
+        name: tuple(map(statistics.median, zip(*found, strict=True)))
+        for name, found in seconds.items()
+    }
     version = git(folder, "version").decode().split()[2]
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, git {version}, "
           f"SQLite {sqlite3.sqlite_version}; medians of {repeats}")  # fmt: skip
-    for name, found in seconds.items():
-        middle = statistics.median(found)
-        print(f"{name:12} {middle:7.3f} s  {middle / least:5.2f} x floor")
+    for name, (clock, processor) in middle.items():
+        least = middle["changes floor" if name == "first search" else "floor"][0]
+        print(
+            f"{name:14} {clock:7.3f} s {processor:7.3f} s {clock / least:5.2f} x floor"
+        )
+
+
+COMMANDS = {
+    "reindex": "reindex",
+    "log": "log -n 20",
+    "best": "best -k 20",
+    "first search": "search warmdown",
+    "later search": "search warmdown",
+}
+
+
+def started(folder: Path, argv: list[str]) -> Callable[[], object]:
+    """Return a call of a fresh process."""
+    return lambda: subprocess.run(
+        argv, cwd=folder, stdout=subprocess.DEVNULL, check=True
+    )
 
 
 if __name__ == "__main__":

@@ -108,8 +108,13 @@ class ResearchFSClient(Closing):
         Store.discard(path)
 
     def in_memory(self) -> Self:
-        """Return an empty memory with the same packs, gone when it is closed."""
-        return type(self)(":memory:", packs=self._folders[1:])
+        """Return an empty memory with the same packs, gone when it is closed.
+
+        It is made to be filled at once: foreign keys are not looked up for every row.
+        """
+        made = type(self)(":memory:", packs=self._folders[1:])
+        made.store.db.pragma("foreign_keys=OFF")
+        return made
 
     def close(self) -> None:
         """Close the database; closing twice is fine."""

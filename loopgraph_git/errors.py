@@ -7,6 +7,7 @@
     ├── ConfigError            .loopgraph.yml
     ├── RecordError            a note line that is not a record
     ├── StoreError             the ResearchFS database
+    │   └── StoreKeptError     sound, but busy, newer or not ours
     ├── PackError              a method pack
     ├── RecipeError            a recipe does not apply to this source
     ├── EditError              a proposed edit cannot be used
@@ -55,6 +56,10 @@ class RecordError(LoopGraphError):
 
 class StoreError(LoopGraphError):
     """The ResearchFS database cannot be opened, read or written."""
+
+
+class StoreKeptError(StoreError):
+    """A sound database that is busy, newer or not ours: never one to delete."""
 
 
 class PackError(LoopGraphError):

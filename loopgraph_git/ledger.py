@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _NOTES = (refs.NOTES, refs.REMOTE_NOTES)
 _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
+_BATCH = 2000
 
 
 class Ledger:
@@ -66,11 +67,12 @@ class Ledger:
             self.store.put_records(records)
             self.store.set_ref_tips(tips)
 
-    def read_changes(self) -> None:
-        """Index what commits changed, where it was not read yet.
+    def read_texts(self) -> None:
+        """Index messages and changes of commits, where they were not read yet.
 
-        Git takes longest to tell that, and lists and tables do not need it.
+        Git takes longest to tell those, and lists and tables do not need them.
         """
-        unread = self.store.unread_changes()
-        for changes in commits.read_changes(self.repo, unread):
-            self.store.put_changes(changes)
+        unread = self.store.unread()
+        for start in range(0, len(unread), _BATCH):
+            oids = unread[start : start + _BATCH]
+            self.store.put_texts(oids, commits.read_whole(self.repo, oids))

@@ -7,14 +7,15 @@ gives the same answers.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import gc
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from loopgraph_git.client import Answer, ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import ConfigError, GitError, StoreError
-from loopgraph_git.git import refs, sync
+from loopgraph_git.git import bulk, refs, sync
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.ledger import Ledger
 from loopgraph_git.reconcile import reconcile
@@ -48,6 +49,18 @@ class Synced(NamedTuple):
     records_sent: int
     experiments_new: int = 0
     records_new: int = 0
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector away: a million small values that all stay cost it a fifth."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class LoopGraph(Closing):
@@ -108,7 +121,7 @@ class LoopGraph(Closing):
 
     def reindex(self) -> dict[str, int]:
         """Build the index anew from refs, notes and packs; returns what it holds."""
-        with self.client.in_memory() as client:
+        with self.client.in_memory() as client, _uncollected():
             built = LoopGraph(self.repo, client, self.trusted_config)
             built.reconcile()
             self.client.store.become(client.store)
@@ -175,7 +188,19 @@ class LoopGraph(Closing):
                 found = self.client.store.experiment(self.repo.oid(rev))
         if found is None:
             raise GitError(f"{rev!r} is no experiment: `git lg log` lists them")
-        return found
+        return self._landed(found) or found
+
+    def _landed(self, found: Experiment) -> Experiment | None:
+        """Return the experiment that a commit without outcomes of its own came from.
+
+        A squash or a merge with another tree was never trained, and stays itself.
+        """
+        if found.status or found.verdict:
+            return None
+        came = self.client.store.landed_from(found.commit)
+        trees = bulk.trees(self.repo, [found.commit]) if came else {}
+        same = (item for item in came if item.tree == trees.get(found.commit))
+        return next(same, None)
 
     def records_of(self, commit: Oid) -> list[Record]:
         """Return every record about a commit, the oldest first."""
@@ -254,12 +279,12 @@ class LoopGraph(Closing):
         self, query: str, *, k: int = 10, kinds: Sequence[str] | None = None
     ) -> list[Hit]:
         """Search papers, methods and experiments; any text is a query."""
-        self.ledger.read_changes()
+        self.ledger.read_texts()
         return self.client.search(query, k=k, kinds=kinds)
 
     def rank(self, *, goal: str = "", rev: str = "HEAD") -> Answer:
         """Rank all methods for the code at a rev, without recording the question."""
-        self.ledger.read_changes()
+        self.ledger.read_texts()
         return self.client.rank(
             goal=goal or self.config.goal,
             current_code=self.code(rev),
@@ -283,7 +308,7 @@ class LoopGraph(Closing):
         the commit at HEAD.
         """
         baseline = baseline or self.repo.oid("HEAD")
-        self.ledger.read_changes()
+        self.ledger.read_texts()
         answer = self.client.suggest_query(
             goal=goal or self.config.goal,
             current_code=self.code(baseline) if current_code is None else current_code,
@@ -301,5 +326,5 @@ class LoopGraph(Closing):
 
     def dump(self) -> Iterator[str]:
         """Yield every row of the index as a line of JSON."""
-        self.ledger.read_changes()
+        self.ledger.read_texts()
         return self.client.store.dump()

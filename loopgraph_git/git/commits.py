@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,19 +101,23 @@ def _parse(oid: Oid, content: bytes) -> Commit:
     )
 
 
-def read_changes(repo: Repo, oids: Iterable[str]) -> Iterator[dict[str, str]]:
-    """Yield the changes of commits against their first parents, some hundred at once.
+def read_whole(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
+    """Read commits with what they changed against their first parents, cut to size.
 
-    Each is cut to a few thousand characters. A commit without a parent has the empty
-    change, and so has one whose parent, or its files, this clone does not have.
+    A commit without a parent has the empty change, and so has one whose parent, or its
+    files, this clone does not have.
     """
-    wanted = sorted(set(oids))
-    for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
-        yield dict.fromkeys(batch, "") | _changes(repo, batch)
+    found = list(read_commits(repo, oids))
+    for start in range(0, len(found), _BATCH):
+        batch = found[start : start + _BATCH]
+        changes = _changes(repo, [commit.oid for commit in batch if commit.parent])
+        for commit in batch:
+            yield replace(commit, diff=changes.get(commit.oid, ""))
 
 
-def _changes(repo: Repo, oids: list[str]) -> dict[str, str]:
+def _changes(repo: Repo, oids: list[Oid]) -> dict[str, str]:
+    if not oids:
+        return {}
     try:
         raw = repo.run(
             "diff-tree", "--stdin", "-r", "-m", "--first-parent", "-p", "-U1",
@@ -121,11 +126,11 @@ def _changes(repo: Repo, oids: list[str]) -> dict[str, str]:
         )  # fmt: skip
     except GitError:
         # git gives up on all for one that a shallow or partial clone lacks
-        middle = len(oids) // 2
-        if not middle:
+        if len(oids) == 1:
             return {}
+        middle = len(oids) // 2
         return _changes(repo, oids[:middle]) | _changes(repo, oids[middle:])
-    wanted = set(oids)
+    wanted = set(map(str, oids))
     parts: dict[str, list[str]] = {}
     current: list[str] = []
     for line in raw.decode("utf-8", "replace").split("\n"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from loopgraph_git.git.repo import Repo
 
-_NOTE_LIMIT_BYTES = 4 * 1024 * 1024
+NOTE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class Notes:
@@ -122,7 +122,7 @@ class Notes:
         """
         blobs = [blob for ref, tip in since.items() for blob in self._changed(ref, tip)]
         for _, kind, content in self._repo.objects(blobs):
-            if kind == "blob" and len(content) <= _NOTE_LIMIT_BYTES:
+            if kind == "blob" and len(content) <= NOTE_LIMIT_BYTES:
                 yield from _lines(content)
 
     def _changed(self, ref: str, tip: str) -> list[str]:
@@ -135,11 +135,12 @@ class Notes:
 
 
 def _lines(content: bytes) -> Iterable[Record]:
-    for line in content.decode("utf-8", "replace").splitlines():
-        # git separates appended lines by an empty one
-        if not line.strip():
+    for line in content.decode("utf-8", "replace").split("\n"):
+        # git separates appended lines by an empty one; some editors add the \r
+        text = line.rstrip("\r")
+        if not text:
             continue
         try:
-            yield Record.decode(line)
+            yield Record.decode(text)
         except RecordError:
             continue

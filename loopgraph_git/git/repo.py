@@ -216,23 +216,38 @@ class Repo:
     def objects(self, names: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
         """Read objects in bulk: (name, type, content); what is missing is left out.
 
-        One process reads them all, however many there are.
+        One process reads them all, however many there are, while they are used.
+        Raises GitError when it ends before it has answered.
         """
         wanted = [name for name in names if "\n" not in name]
         if not wanted:
             return
         stdin = "".join(f"{name}\n" for name in wanted).encode()
-        raw = self.run("cat-file", "--batch", "--buffer", stdin=stdin)
-        position = 0
-        for name in wanted:
-            end = raw.index(b"\n", position)
-            header = raw[position:end].split()
-            position = end + 1
-            if header[-1] in (b"missing", b"ambiguous"):
-                continue
-            size = int(header[2])
-            yield name, header[1].decode(), raw[position : position + size]
-            position += size + 1
+        with self._stream("cat-file", "--batch", "--buffer", stdin=stdin) as out:
+            for name in wanted:
+                header = out.readline().split()
+                if not header:
+                    raise GitError(f"git cat-file ended before {name}: run `git fsck`")
+                if header[-1] in (b"missing", b"ambiguous"):
+                    continue
+                size = int(header[2])
+                # a line's end follows
+                yield name, header[1].decode(), out.read(size + 1)[:-1]
+
+    @contextmanager
+    def _stream(self, *args: str, stdin: bytes) -> Iterator[BinaryIO]:
+        """Run git and hand out what it prints as it prints it."""
+        command = [*_scrub({}), "git", *_FLAGS, *args]
+        with _pipe(stdin) as pipe:
+            process = self._runner.execute(command, istream=pipe, as_process=True)
+        try:
+            yield process.stdout
+        finally:
+            # it ends by itself when it is not listened to
+            process.stdout.close()
+            process.stderr.close()
+            if process.proc is not None:
+                process.proc.wait()
 
     def write_blob(self, content: bytes) -> Oid:
         """Store bytes as a blob, unfiltered, and return its name."""

@@ -17,11 +17,24 @@ from typing import TYPE_CHECKING, Any, Self
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records.values import Kind, Oid
 
+orjson: Any
+try:
+    import orjson
+except ImportError:  # the extra `speed`
+    orjson = None
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RECORD_VERSION = 1
 RECORD_LIMIT_BYTES = 4096
+_DEPTH_LIMIT = 100
+_COUNT_LIMIT = 2**53
+"""Where JSON readers in other languages begin to round whole numbers."""
+_TS_LIMIT = 253_402_300_800_000
+"""The first millisecond of the year 10000, which no calendar of ours can name."""
+# with what comes after a number, so that object ids do not look like one
+_EXPONENT = re.compile(r"e-?[1-9]\d{0,2}[,\]}]")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -44,7 +57,7 @@ class Record:
     @cached_property
     def id(self) -> str:
         """Return the first 16 hex digits of the SHA-256 of the line without its id."""
-        return hashlib.sha256(canonical(self._plain()).encode()).hexdigest()[:16]
+        return _digest(canonical(self._plain()))
 
     def _plain(self) -> dict[str, Any]:
         return {
@@ -63,7 +76,7 @@ class Record:
 
         Raises RecordError when it is over 4 KB or holds a value JSON cannot.
         """
-        line = canonical({**self._plain(), "id": self.id})
+        line = self._line
         if len(line) > RECORD_LIMIT_BYTES:
             message = (
                 f"a {self.kind} record of {len(line)} bytes is over the limit of "
@@ -72,11 +85,19 @@ class Record:
             raise RecordError(message)
         return line
 
+    @cached_property
+    def _line(self) -> str:
+        return canonical({**self._plain(), "id": self.id})
+
     @classmethod
     def decode(cls, line: str) -> Self:
-        """Read one line written by any writer; raises RecordError, never another."""
+        """Read one line written by any writer; raises RecordError, never another.
+
+        What was read encodes to the same line again.
+        """
         plain = _parse(line)
-        claimed = plain.pop("id", None)
+        del plain["v"]
+        claimed = str(plain.pop("id", None))[:40]
         try:
             envelope = {name: plain.pop(name) for name in _ENVELOPE}
             record = cls(
@@ -84,58 +105,104 @@ class Record:
                 commit=Oid(envelope["commit"]),
                 tree=Oid(envelope["tree"]),
                 writer=_word(envelope["writer"]),
-                seq=_count(envelope["seq"]),
-                ts=_count(envelope["ts"]),
+                seq=_count(envelope["seq"], _COUNT_LIMIT),
+                ts=_count(envelope["ts"], _TS_LIMIT),
                 body=plain,
             )
         except (KeyError, TypeError, ValueError) as error:
             message = f"not a record: {type(error).__name__} {error}"
             raise RecordError(message) from error
-        if claimed != record.id:
-            message = f"record id {str(claimed)[:40]!r} does not match its content"
+        # `kind` sorts behind `id`, so that a comma always follows it
+        if claimed != _digest(line.replace(f'"id":"{claimed}",', "", 1)):
+            message = f"record id {claimed!r} does not match its content"
             raise RecordError(message)
+        # what the cached properties would find out again
+        vars(record).update(id=claimed, _line=line)
         return record
 
 
 _ENVELOPE = ("kind", "commit", "tree", "writer", "seq", "ts")
 
 
+# made once, as the parser below: json.dumps and json.loads make one for every call
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def canonical(value: object) -> str:
     """Return the one JSON text of a value: sorted, compact, ASCII, no NaN."""
     try:
-        return json.dumps(
-            value,
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=True,
-            allow_nan=False,
-        )
+        return _encoder.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         message = f"cannot be written as a record: {error}"
         raise RecordError(message) from error
 
 
+def _digest(unsigned: str) -> str:
+    return hashlib.sha256(unsigned.encode()).hexdigest()[:16]
+
+
 def _parse(line: str) -> dict[str, Any]:
-    if len(line) > RECORD_LIMIT_BYTES:
-        message = f"a line of {len(line)} characters is over the limit"
+    if len(line) > RECORD_LIMIT_BYTES or not line.isascii():
+        message = f"a line of {len(line)} characters is over the limit, or not ASCII"
         raise RecordError(message)
+    plain = _quickly(line)
+    if plain is None:
+        plain = _thoroughly(line)
+    version = plain.get("v")
+    if type(version) is not int or version != RECORD_VERSION:
+        message = "a record of another version; a newer loopgraph may read it"
+        raise RecordError(message)
+    return plain
+
+
+def _quickly(line: str) -> dict[str, Any] | None:
+    """Read a canonical line five times as fast, where orjson is installed.
+
+    None stands for "look again": orjson writes exponents, and texts that are not ASCII,
+    in another way.
+    """
+    if orjson is None or _EXPONENT.search(line):
+        return None
     try:
-        plain = json.loads(line, parse_constant=_no_constant)
+        plain = orjson.loads(line)
+        written = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return plain if written == line.encode() and isinstance(plain, dict) else None
+
+
+def _thoroughly(line: str) -> dict[str, Any]:
+    try:
+        plain = _parser.decode(line)
     except (ValueError, RecursionError) as error:
         message = f"not JSON: {error}"
         raise RecordError(message) from error
     if not isinstance(plain, dict):
         message = "not a JSON object"
         raise RecordError(message)
-    if plain.pop("v", None) != RECORD_VERSION:
-        message = "a record of another version; a newer loopgraph may read it"
+    if line.count("[") + line.count("{") > _DEPTH_LIMIT and _is_deep(plain):
+        message = f"nested deeper than {_DEPTH_LIMIT} levels"
         raise RecordError(message)
+    if canonical(plain) != line:
+        raise RecordError("a record that is not in its canonical form")
     return plain
+
+
+def _is_deep(plain: dict[str, Any]) -> bool:
+    """Say whether a value would exhaust the stack of whoever writes it out again."""
+    level: list[Any] = [plain]
+    for _ in range(_DEPTH_LIMIT):
+        inner = (x for it in level for x in (it.values() if type(it) is dict else it))
+        level = [item for item in inner if isinstance(item, (dict, list))]
+    return bool(level)
 
 
 def _no_constant(name: str) -> float:
     message = f"{name} is not allowed in a record"
     raise ValueError(message)
+
+
+_parser = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _word(value: object) -> str:
@@ -145,8 +212,8 @@ def _word(value: object) -> str:
     return value
 
 
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+def _count(value: object, limit: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
         message = f"not a count: {str(value)[:40]!r}"
         raise ValueError(message)
     return value

@@ -25,7 +25,7 @@ from loopgraph_git.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_T = TypeVar("_T")
+_K = TypeVar("_K", Status, Judgement)
 INTEGER_LIMIT = 2**63
 
 
@@ -48,50 +48,50 @@ class Retraction:
 
 def result_of(body: Mapping[str, Any]) -> Result:
     """Read the body of a result; raises RecordError."""
-    return Result(
-        status=_member(Status, body),
-        metric=_text(body, "metric"),
-        value=_number(body, "value"),
-        metrics=_mapping(body, "metrics", _number_or_text),
-        argv=_items(body, "argv", _as_text),
-        seed=_integer(body, "seed"),
-        seconds=_number(body, "seconds") or 0.0,
-        budget_seconds=_number(body, "budget_seconds"),
-        peak_memory_mb=_number(body, "peak_memory_mb"),
-        protocol=_text(body, "protocol"),
-        platform=_text(body, "platform"),
-        evaluation=_text(body, "evaluation", "self_reported"),
-        sandbox=_text(body, "sandbox"),
-        reason=_text(body, "reason"),
-        excerpt=_text(body, "excerpt"),
-        log_sha256=_text(body, "log_sha256"),
-        log_bytes=_integer(body, "log_bytes") or 0,
-        curve=_named("curve", _curve, body.get("curve", ())),
-        tokens=_integer(body, "tokens") or 0,
-        cost_usd=_number(body, "cost_usd") or 0.0,
-    )
+    return Result(**{"metric": ""} | result_members(body))
+
+
+def result_members(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a result that are there, checked; raises RecordError.
+
+    A reindex has no use for ten thousand values of twenty fields.
+    """
+    return _whole(_RESULT, "status", body)
 
 
 def verdict_of(body: Mapping[str, Any]) -> Verdict:
     """Read the body of a verdict; raises RecordError."""
-    return Verdict(
-        value=_member(Judgement, body, "value"),
-        reason=_text(body, "reason"),
-        baseline=_text(body, "baseline"),
-        delta=_number(body, "delta"),
-        noise=_number(body, "noise"),
-        n=_integer(body, "n") or 0,
-    )
+    return Verdict(**_whole(_VERDICT, "value", body))
 
 
 def retrieval_of(body: Mapping[str, Any]) -> Retrieval:
     """Read the body of a retrieval; raises RecordError."""
-    return Retrieval(
-        goal=_text(body, "goal"),
-        query=_text(body, "query"),
-        suggestions=_items(body, "suggestions", _suggestion),
-        tokens=_integer(body, "tokens") or 0,
-    )
+    return Retrieval(**{"goal": ""} | _read(_RETRIEVAL, body))
+
+
+def _whole(
+    readers: Mapping[str, Callable[[object], Any]], key: str, body: Mapping[str, Any]
+) -> dict[str, Any]:
+    found = _read(readers, body)
+    if key not in found:
+        raise RecordError(f"{key} is missing")
+    return found
+
+
+def _read(
+    readers: Mapping[str, Callable[[object], Any]], body: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Read the members that have a reader; a number that is null was left out."""
+    found = {}
+    for name, value in body.items():
+        reader = readers.get(name)
+        if reader is None or (value is None and reader in _NUMBERS):
+            continue
+        try:
+            found[name] = reader(value)
+        except RecordError as error:
+            raise RecordError(f"{name} {error}") from error
+    return found
 
 
 def link_of(commit: Oid, body: Mapping[str, Any]) -> Link:
@@ -111,68 +111,8 @@ def retraction_of(body: Mapping[str, Any]) -> Retraction:
     return Retraction(target, _text(body, "reason"))
 
 
-def _suggestion(value: object) -> Suggestion:
-    if not isinstance(value, dict) or not _text(value, "method"):
-        raise RecordError("a suggestion names no method")
-    return Suggestion(
-        method=_text(value, "method"),
-        score=_number(value, "score") or 0.0,
-        factors=_mapping(value, "factors", _as_number),
-        slot=_text(value, "slot", "exploit"),
-        why=_text(value, "why"),
-        outcomes=_items(value, "outcomes", _as_text),
-    )
-
-
-def _member(
-    kind: type[Status | Judgement], body: Mapping[str, Any], name: str = "status"
-) -> Any:
-    try:
-        return kind(_text(body, name))
-    except ValueError as error:
-        raise RecordError(f"{name}: {error}") from error
-
-
 def _text(body: Mapping[str, Any], name: str, default: str = "") -> str:
-    value = body.get(name, default)
-    return value if type(value) is str else _named(name, _as_text, value)
-
-
-def _number(body: Mapping[str, Any], name: str) -> float | None:
-    value = body.get(name)
-    if value is None or (type(value) is float and math.isfinite(value)):
-        return value
-    return _named(name, _as_number, value)
-
-
-def _integer(body: Mapping[str, Any], name: str) -> int | None:
-    value = body.get(name)
-    return None if value is None else _named(name, _as_integer, value)
-
-
-def _items(
-    body: Mapping[str, Any], name: str, read: Callable[[object], _T]
-) -> tuple[_T, ...]:
-    value = body.get(name, ())
-    if not isinstance(value, (list, tuple)):
-        raise RecordError(f"{name} is not a list")
-    return _named(name, lambda _: tuple(map(read, value)), value)
-
-
-def _mapping(
-    body: Mapping[str, Any], name: str, read: Callable[[object], _T]
-) -> dict[str, _T]:
-    value = body.get(name, {})
-    if not isinstance(value, dict):
-        raise RecordError(f"{name} is not an object")
-    return {str(key): _named(name, read, item) for key, item in value.items()}
-
-
-def _named(name: str, read: Callable[[object], _T], value: object) -> _T:
-    try:
-        return read(value)
-    except RecordError as error:
-        raise RecordError(f"{name} {error}") from error
+    return str(_read({name: _as_text}, {name: body.get(name, default)})[name])
 
 
 def _as_text(value: object) -> str:
@@ -207,6 +147,56 @@ def _number_or_text(value: object) -> float | str:
     return value if isinstance(value, str) else _as_number(value)
 
 
+def _status(value: object) -> Status:
+    return _member(Status, value)
+
+
+def _judgement(value: object) -> Judgement:
+    return _member(Judgement, value)
+
+
+def _member(kind: type[_K], value: object) -> _K:
+    try:
+        return kind(_as_text(value))
+    except ValueError as error:
+        raise RecordError(f"is none: {error}") from error
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(_as_text, _as_list(value)))
+
+
+def _as_list(value: object) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise RecordError("is not a list")
+    return value
+
+
+def _as_object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RecordError("is not an object")
+    return value
+
+
+def _metrics(value: object) -> dict[str, float | str]:
+    return {key: _number_or_text(item) for key, item in _as_object(value).items()}
+
+
+def _factors(value: object) -> dict[str, float]:
+    return {key: _as_number(item) for key, item in _as_object(value).items()}
+
+
+def _suggestions(value: object) -> tuple[Suggestion, ...]:
+    return tuple(map(_suggestion, _as_list(value)))
+
+
+def _suggestion(value: object) -> Suggestion:
+    found = _read(_SUGGESTION, value) if isinstance(value, dict) else {}
+    if not found.get("method"):
+        raise RecordError("hold one that names no method")
+    return Suggestion(**{"score": 0.0} | found)
+
+
 def _curve(value: object) -> tuple[tuple[float, float], ...]:
     """Read a list of pairs at the speed of C: curves are most of what notes hold."""
     if not isinstance(value, (list, tuple)):
@@ -221,3 +211,27 @@ def _curve(value: object) -> tuple[tuple[float, float], ...]:
     except (TypeError, OverflowError) as error:
         raise RecordError("is not a list of pairs of numbers") from error
     return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
+
+
+_NUMBERS = (_as_number, _as_integer)
+_RESULT: dict[str, Callable[[object], Any]] = {
+    "status": _status, "metric": _as_text, "value": _as_number, "metrics": _metrics,
+    "argv": _texts, "seed": _as_integer, "seconds": _as_number,
+    "budget_seconds": _as_number, "peak_memory_mb": _as_number, "protocol": _as_text,
+    "platform": _as_text, "evaluation": _as_text, "sandbox": _as_text,
+    "reason": _as_text, "excerpt": _as_text, "log_sha256": _as_text,
+    "log_bytes": _as_integer, "curve": _curve, "tokens": _as_integer,
+    "cost_usd": _as_number,
+}  # fmt: skip
+_VERDICT: dict[str, Callable[[object], Any]] = {
+    "value": _judgement, "reason": _as_text, "baseline": _as_text,
+    "delta": _as_number, "noise": _as_number, "n": _as_integer,
+}  # fmt: skip
+_RETRIEVAL: dict[str, Callable[[object], Any]] = {
+    "goal": _as_text, "query": _as_text, "suggestions": _suggestions,
+    "tokens": _as_integer,
+}  # fmt: skip
+_SUGGESTION: dict[str, Callable[[object], Any]] = {
+    "method": _as_text, "score": _as_number, "factors": _factors, "slot": _as_text,
+    "why": _as_text, "outcomes": _texts,
+}  # fmt: skip

@@ -14,7 +14,7 @@ from loopgraph_git.researchfs import stubs
 from loopgraph_git.researchfs.bodies import INTEGER_LIMIT
 from loopgraph_git.researchfs.database import clean, ids_json
 from loopgraph_git.researchfs.schema import row_id
-from loopgraph_git.researchfs.texts import is_seed_only
+from loopgraph_git.researchfs.texts import is_seed_only, message_of, methods_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Commit
     from loopgraph_git.researchfs.database import Database
 
-METHOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
 _RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
 _BATCH = 2000
 
@@ -53,7 +52,7 @@ def _put_batch(db: Database, commits: list[Commit]) -> int:
     db.touched.update(fresh)
     db.write_many(
         "INSERT OR REPLACE INTO temp.messages VALUES(?, ?, ?)",
-        [(row, *_message(item)) for row, item in ordered],
+        [(row, *message_of(item)) for row, item in ordered if item.diff is not None],
     )
     return len(fresh)
 
@@ -93,17 +92,6 @@ def _trailer(commit: Commit, name: str) -> str:
 def _retrieval_id(commit: Commit) -> str:
     value = _trailer(commit, "Retrieval")
     return value if _RECORD_ID.match(value) else ""
-
-
-def methods_of(commit: Commit) -> list[str]:
-    """Return the ids in a commit's method trailers, sorted, malformed ones left out."""
-    values = commit.trailers.get("Loopgraph-Method", ())
-    return sorted({name for name in map(clean, values) if METHOD_NAME.match(name)})
-
-
-def _message(commit: Commit) -> tuple[str, str]:
-    title = " ".join([clean(commit.subject), *methods_of(commit)])
-    return title, f"{clean(commit.body)}\n{clean(commit.diff or '')}".strip()
 
 
 def _put_experiment_methods(db: Database, commits: list[tuple[int, Commit]]) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from loopgraph_git.errors import StoreError
+from loopgraph_git.errors import StoreError, StoreKeptError
 from loopgraph_git.researchfs import schema
 from loopgraph_git.researchfs.migrations import migrate
 
@@ -148,7 +148,7 @@ class Database:
         ids = ids_json(row[0] for row in rows)
         triggers = schema.write_triggers(table)
         words = (
-            f"id, title, body, idents FROM {table}"
+            f"id, title, body, idents FROM {table}"  # noqa: S608
             " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
         )
         into = f"INSERT INTO {table}_fts"
@@ -189,11 +189,25 @@ def clean(text: str) -> str:
 def discard(path: Path | str) -> None:
     """Delete a database and its companions, so that it can be built anew.
 
-    Raises StoreError when the file is there and cannot be deleted.
+    A file that does not say it is ours is moved aside. Raises StoreError when the
+    file is there and cannot be deleted.
     """
     with _in_words(str(path)):
-        for suffix in ("-wal", "-shm", ""):
+        for suffix in ("-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
+        if _is_ours(Path(path)):
+            Path(path).unlink(missing_ok=True)
+        else:
+            Path(path).rename(f"{path}.aside-{time.time_ns()}")
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether a file begins like a database of ours, is empty, or not there."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        head = file.read(72)
+    return not head or head[68:] == schema.APPLICATION_ID.to_bytes(4, "big")
 
 
 def _connect(name: str) -> sqlite3.Connection:
@@ -213,6 +227,11 @@ def _connect(name: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def sqlite_version() -> str:
+    """Return the version of SQLite that this Python has."""
+    return sqlite3.sqlite_version
 
 
 def _probe_fts5(connection: sqlite3.Connection) -> None:
@@ -258,7 +277,8 @@ def _in_words(path: str) -> Iterator[None]:
             f"{path} refused a row: {error}; run `git lg doctor`"
         ) from error
     except sqlite3.OperationalError as error:
-        raise StoreError(_operational(path, error)) from error
+        kind = StoreKeptError if _is_locked(error) else StoreError
+        raise kind(_operational(path, error)) from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"{path} is not a readable ResearchFS database: {error}; "

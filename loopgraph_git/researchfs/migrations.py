@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from loopgraph_git.errors import StoreError
+from loopgraph_git.errors import StoreKeptError
 from loopgraph_git.researchfs.schema import APPLICATION_ID, MIGRATIONS, statements
 
 
@@ -17,7 +17,7 @@ def migrate(
     """Bring a database to the newest version, one immediate transaction a step.
 
     Two processes may open a database first at the same time: the version is read
-    again under the lock. Raises StoreError for a newer database and for one that
+    again under the lock. Raises StoreKeptError for a newer database and for one that
     is not ours, before anything is changed.
     """
     _refuse_strangers(connection, path, len(migrations))
@@ -31,7 +31,7 @@ def migrate(
 def _refuse_strangers(connection: sqlite3.Connection, path: str, newest: int) -> None:
     version = _version(connection)
     if version > newest:
-        raise StoreError(
+        raise StoreKeptError(
             f"{path} was made by a newer loopgraph-git (schema {version}, this one "
             f"reads up to {newest}): upgrade loopgraph-git, or delete the file and "
             "run `git lg reindex`"
@@ -40,8 +40,9 @@ def _refuse_strangers(connection: sqlite3.Connection, path: str, newest: int) ->
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     ours = connection.execute("PRAGMA application_id").fetchone()[0]
     if tables and ours != APPLICATION_ID:
-        raise StoreError(
-            f"{path} is a SQLite database of something else: give another path"
+        raise StoreKeptError(
+            f"{path} is a SQLite database of something else: move it away, or give "
+            "another path"
         )
 
 

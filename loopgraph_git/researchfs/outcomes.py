@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import Kind, Record
 from loopgraph_git.researchfs import bodies, stubs
-from loopgraph_git.researchfs.commits import METHOD_NAME
 from loopgraph_git.researchfs.database import clean, ids_json
 from loopgraph_git.researchfs.schema import row_id
+from loopgraph_git.researchfs.texts import METHOD_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from loopgraph_git.records import Result, Retrieval, Verdict
+    from loopgraph_git.records import Retrieval, Verdict
     from loopgraph_git.researchfs.database import Database
 
 Row = tuple[Any, ...]
@@ -55,7 +55,7 @@ class _Batch:
         experiment = row_id("commit", record.commit)
         match record.kind:
             case Kind.RESULT:
-                result = bodies.result_of(record.body)
+                result = bodies.result_members(record.body)
                 self.outcomes.append(_outcome_row(row, experiment, result))
             case Kind.VERDICT:
                 verdict = bodies.verdict_of(record.body)
@@ -150,21 +150,22 @@ def _record_row(row: int, name: str, record: Record) -> Row:
     )
 
 
-def _outcome_row(row: int, experiment: int, result: Result) -> Row:
+def _outcome_row(row: int, experiment: int, result: Mapping[str, Any]) -> Row:
+    get = result.get
     return (
         row,
         experiment,
-        str(result.status),
-        clean(result.metric),
-        result.value,
-        result.seed,
-        result.seconds,
-        result.peak_memory_mb,
-        clean(result.protocol),
-        clean(result.platform),
-        clean(result.evaluation),
-        clean(result.excerpt or result.reason),
-        result.tokens,
+        str(get("status")),
+        clean(get("metric", "")),
+        get("value"),
+        get("seed"),
+        get("seconds", 0.0),
+        get("peak_memory_mb"),
+        clean(get("protocol", "")),
+        clean(get("platform", "")),
+        clean(get("evaluation", "self_reported")),
+        clean(get("excerpt", "") or get("reason", "")),
+        get("tokens", 0),
     )
 
 

@@ -119,6 +119,19 @@ def experiment(db: Database, prefix: str) -> Experiment | None:
     return _experiment(rows[0]) if rows else None
 
 
+def landed_from(db: Database, commit: str) -> list[Experiment]:
+    """Return the experiments that became another commit; see Store.landed_from."""
+    rows = db.rows(
+        f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
+        " WHERE e.id IN (SELECT old FROM links WHERE new = ?"
+        "   AND how IN ('squash', 'cherry-pick', 'merge')"
+        "   AND id NOT IN (SELECT target FROM retractions))"
+        " ORDER BY e.ts DESC, e.oid DESC",
+        row_id("commit", commit),
+    )
+    return [_experiment(row) for row in rows]
+
+
 def best(
     db: Database,
     k: int,

@@ -128,14 +128,14 @@ class Store(Closing):
         with self.transaction():
             return outcomes.put_records(self.db, records)
 
-    def unread_changes(self) -> list[str]:
-        """Return the commits whose change was not read yet."""
+    def unread(self) -> list[str]:
+        """Return the commits whose message and change were not read yet."""
         return texts.unread(self.db)
 
-    def put_changes(self, changes: Mapping[str, str]) -> None:
-        """Index what commits changed: a diff, or an empty text, by object id."""
+    def put_texts(self, oids: Iterable[str], given: Iterable[Commit]) -> None:
+        """Index messages and changes of unread commits; what is not given is gone."""
         with self.transaction():
-            texts.put_changes(self.db, changes)
+            texts.put_texts(self.db, oids, given)
 
     def ref_tips(self) -> dict[str, str]:
         """Return where every ref pointed when it was last indexed."""
@@ -210,6 +210,10 @@ class Store(Closing):
         Raises StoreError when several begin with it.
         """
         return reading.experiment(self.db, prefix)
+
+    def landed_from(self, commit: str) -> list[Experiment]:
+        """Return the experiments that a squash, a cherry-pick or a merge came from."""
+        return reading.landed_from(self.db, commit)
 
     def newest_measured(self) -> Experiment | None:
         """Return the newest experiment that ran to its end, or None."""

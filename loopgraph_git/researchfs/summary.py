@@ -3,7 +3,8 @@
 Summaries and search texts are never edited: whatever a transaction touched is
 derived anew from the rows beneath it, so that the order in which facts arrived
 leaves no trace. Records that were retracted do not count. Results belong to a tree:
-a commit that was rewritten with the same tree hands its results on.
+a commit that was rewritten with the same tree hands its results on. One that landed
+elsewhere (a squash, a cherry-pick, a merge) keeps them: it goes on being the experiment.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _CHUNK = 5000
 _RETRACTED = "(SELECT target FROM retractions)"
 
+_REWRITTEN = f"l.how NOT IN ('squash', 'cherry-pick', 'merge') AND l.id NOT IN {_RETRACTED}"
 # every experiment that hands its results on to a target, itself included
 _SOURCES = f"""
 WITH RECURSIVE sources(target, source) AS (
@@ -31,16 +33,17 @@ WITH RECURSIVE sources(target, source) AS (
   UNION
   SELECT s.target, l.old FROM sources s JOIN links l ON l.new = s.source
     JOIN experiments a ON a.id = l.old JOIN experiments b ON b.id = l.new
-   WHERE a.tree = b.tree AND a.tree <> '' AND l.id NOT IN {_RETRACTED}
+   WHERE a.tree = b.tree AND a.tree <> '' AND {_REWRITTEN}
 )
 """  # noqa: S608
-_OUTCOMES = f"""{_SOURCES}
+_ALONE = "WITH sources(target, source) AS (SELECT value, value FROM json_each(?))"
+_OUTCOMES = f"""
 SELECT s.target, o.status, o.metric, o.value, o.seconds, o.peak_memory_mb, o.protocol,
        o.platform, o.excerpt, o.tokens, r.ts
   FROM sources s JOIN records r ON r.experiment = s.source JOIN outcomes o USING(id)
  WHERE o.id NOT IN {_RETRACTED} ORDER BY s.target, r.ts, r.seq, r.record
 """  # noqa: S608
-_VERDICTS = f"""{_SOURCES}
+_VERDICTS = f"""
 SELECT s.target, v.value, v.reason, v.baseline, v.delta, v.noise, r.ts
   FROM sources s JOIN records r ON r.experiment = s.source JOIN verdicts v USING(id)
  WHERE v.id NOT IN {_RETRACTED} ORDER BY s.target, r.ts, r.seq, r.record
@@ -49,7 +52,7 @@ _MOVED = f"""
 SELECT DISTINCT a.id FROM links l
   JOIN experiments a ON a.id = l.old JOIN experiments b ON b.id = l.new
  WHERE a.id <> b.id AND a.tree = b.tree AND a.tree <> '' AND b.known = 1
-   AND l.id NOT IN {_RETRACTED}
+   AND {_REWRITTEN}
    AND NOT EXISTS (SELECT 1 FROM links back WHERE back.old = b.id AND back.new = a.id)
    AND a.id IN (SELECT value FROM json_each(?))
 """  # noqa: S608
@@ -100,17 +103,16 @@ class _Score:
 
 def settle(db: Database) -> None:
     """Derive anew what the open transaction touched; called before it commits."""
-    ids = sorted(_linked(db, db.touched))
+    linked = bool(db.rows("SELECT 1 FROM links LIMIT 1"))
+    ids = sorted(_linked(db, db.touched) if linked else db.touched)
     for start in range(0, len(ids), _CHUNK):
-        _settle_some(db, ids[start : start + _CHUNK])
+        _settle_some(db, ids[start : start + _CHUNK], _SOURCES if linked else _ALONE)
     db.touched.clear()
     db.write("DELETE FROM temp.messages")
 
 
 def _linked(db: Database, ids: set[int]) -> set[int]:
     """Add what is joined to an experiment by rewrites, in either direction."""
-    if not db.rows("SELECT 1 FROM links LIMIT 1"):
-        return ids
     reached = db.column(
         "WITH RECURSIVE near(id) AS (SELECT value FROM json_each(?)"
         " UNION SELECT l.new FROM near JOIN links l ON l.old = near.id"
@@ -121,7 +123,7 @@ def _linked(db: Database, ids: set[int]) -> set[int]:
     return set(reached)
 
 
-def _settle_some(db: Database, ids: list[int]) -> None:
+def _settle_some(db: Database, ids: list[int], sources: str) -> None:
     wanted = ids_json(ids)
     db.write(
         "UPDATE experiments SET tree = coalesce((SELECT r.tree FROM records r"
@@ -131,10 +133,10 @@ def _settle_some(db: Database, ids: list[int]) -> None:
         wanted,
     )
     outcomes: dict[int, list[_Outcome]] = defaultdict(list)
-    for row in db.rows(_OUTCOMES, wanted):
+    for row in db.rows(sources + _OUTCOMES, wanted):
         outcomes[row[0]].append(_Outcome(*row))
     verdicts: dict[int, list[_Verdict]] = defaultdict(list)
-    for row in db.rows(_VERDICTS, wanted):
+    for row in db.rows(sources + _VERDICTS, wanted):
         verdicts[row[0]].append(_Verdict(*row))
     scores = {row: _scores(outcomes[row]) for row in ids}
     _write_scores(db, wanted, scores)

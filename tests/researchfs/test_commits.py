@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from loopgraph_git.researchfs import commits
-from loopgraph_git.researchfs.commits import methods_of
-from loopgraph_git.researchfs.texts import is_seed_only
+from loopgraph_git.researchfs.texts import is_seed_only, methods_of
 from tests.researchfs.making import commit, oid, retrieval
 
 DIFF = "diff --git a/train.py b/train.py\n--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n"
