@@ -117,7 +117,7 @@ class LoopGraph(Closing):
 
     def reconcile(self) -> None:
         """Index what refs, notes and hooks say that the index has not seen yet."""
-        reconcile(self.ledger)
+        reconcile(self.ledger, self.config.branches)
 
     def reindex(self) -> dict[str, int]:
         """Build the index anew from refs, notes and packs; returns what it holds."""

@@ -40,7 +40,7 @@ def read(repo: Repo, use: Callable[[list[Rewrite]], None]) -> None:
     spool, taken = repo.home / "spool", repo.home / "spool.taken"
     if not spool.exists() and not taken.exists():
         return
-    with locked(repo.home / "journal" / "spool.lock"):
+    with locked(repo.home / "spool.lock"):
         if not taken.exists() and spool.exists():
             # hooks open it for every line, so they begin a new one
             spool.rename(taken)
@@ -53,5 +53,6 @@ def _rewrites(path: Path) -> list[Rewrite]:
         return []
     lines = path.read_text("utf-8", "replace").splitlines()
     found = (_REWRITE.match(line) for line in lines)
-    rewrites = [Rewrite(m[1], Oid(m[2]), Oid(m[3])) for m in found if m]
-    return list(dict.fromkeys(rewrites))
+    # a fixup is noted as an amend first, and then as part of its rebase
+    how = {(Oid(match[2]), Oid(match[3])): match[1] for match in found if match}
+    return [Rewrite(word, old, new) for (old, new), word in how.items()]
