@@ -19,12 +19,16 @@ import yaml
 
 from loopgraph_git.errors import ConfigError
 from loopgraph_git.records import Direction, Metric
+from loopgraph_git.records.texts import HIDDEN, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG_NAME = ".loopgraph.yml"
 _SIZE_LIMIT = 64 * 1024
+_DEPTH_LIMIT = 10
+_LONGEST_SECONDS = 10 * 365 * 86_400
+_SHOWN = 80
 # these go into a hook, which is a shell script
 _BRANCH_PATTERN = re.compile(r"[A-Za-z0-9._/*?-]+")
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -64,8 +68,11 @@ class Config:
 
     def with_budget(self, seconds: float) -> Config:
         """Return the same settings with another training budget."""
-        if seconds <= 0:
-            raise ConfigError(f"a budget of {seconds:g} seconds: it must be positive")
+        if not 0 < seconds <= _LONGEST_SECONDS:
+            raise ConfigError(
+                f"a budget of {seconds:g} seconds: it must be positive, and under "
+                "ten years"
+            )
         return replace(self, budget_seconds=seconds)
 
     def fingerprint(self) -> str:
@@ -77,31 +84,71 @@ def load_config(folder: Path) -> Config:
     """Read `.loopgraph.yml` of a folder; raises ConfigError that names the key."""
     path = folder / CONFIG_NAME
     try:
-        text = path.read_text("utf-8")
+        # a link to a device or a pipe would never end
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: cannot be read: it is not a file")
+        with path.open("rb") as handle:
+            text = handle.read(_SIZE_LIMIT + 1).decode("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
             f"no {CONFIG_NAME} in {folder}: run `git lg init` to write one"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     return parse_config(text, origin=str(path))
 
 
 def parse_config(text: str, *, origin: str = CONFIG_NAME) -> Config:
     """Check a configuration text; every complaint names the key and its place."""
-    if len(text) > _SIZE_LIMIT:
+    if len(text.encode("utf-8", "replace")) > _SIZE_LIMIT:
         raise ConfigError(
             f"{origin}: over {_SIZE_LIMIT} bytes; that is no settings file"
         )
     try:
-        plain = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{origin}: not valid YAML: {error}") from error
+        problem = _refusal(text)
+        plain = None if problem else yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # ValueError: a date or a number that Python cannot hold
+        raise ConfigError(f"{origin}: not valid YAML: {visible(str(error))}") from error
+    if problem:
+        raise ConfigError(f"{origin}: not valid YAML here: {problem}")
     if plain is None:
         plain = {}
     if not isinstance(plain, dict):
         raise ConfigError(f"{origin}: expected `key: value` lines at the top")
     return _Reader(plain, origin).config()
+
+
+def _refusal(text: str) -> str:
+    """Return what is in a text that no settings need, and that could do harm.
+
+    An alias may stand for a billion words, and a tag makes a value of any type.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            return f"line {line}: aliases (*name) are not allowed"
+        if getattr(event, "tag", None) is not None:
+            return f"line {line}: tags (!name) are not allowed"
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH_LIMIT:
+            return f"line {line}: nested deeper than {_DEPTH_LIMIT} levels"
+    return ""
+
+
+def _shown(value: object) -> str:
+    """Return a value for a complaint: whatever it holds, one short line."""
+    if isinstance(value, str):
+        return ascii(value[:_SHOWN]) if HIDDEN.search(value) else repr(value[:_SHOWN])
+    if isinstance(value, list | dict):
+        return f"a {'list' if isinstance(value, list) else 'mapping'}"
+    # Python refuses to write out an integer of thousands of digits
+    large = isinstance(value, int) and abs(value) >= 10**_SHOWN
+    return "a very large number" if large else repr(value)
 
 
 class _Reader:
@@ -115,9 +162,10 @@ class _Reader:
         known = {item.name for item in fields(Config)}
         for key in self.plain:
             if key not in known:
-                near = difflib.get_close_matches(str(key), known, 1)
+                name = _shown(key).strip("'")
+                near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                self.fail(str(key), f"unknown key{hint}")
+                self.fail(name, f"unknown key{hint}")
         readers = {
             "run": self.command,
             "metric": self.metric,
@@ -153,9 +201,15 @@ class _Reader:
         raise ConfigError(f"{self.origin}: {key}: {problem}")
 
     def text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or "\0" in value:
-            self.fail(key, f"expected text, got {value!r}")
+        if not isinstance(value, str):
+            self.fail(key, f"expected text, got {_shown(value)}")
+        self.check(key, value)
         return value.strip()
+
+    def check(self, key: str, value: str) -> None:
+        # what is trusted must be what was read
+        if HIDDEN.search(value) or (key != "goal" and set(value) & set("\t\n")):
+            self.fail(key, f"{_shown(value)} holds a character that cannot be seen")
 
     def command(self, key: str, value: object) -> tuple[str, ...]:
         if isinstance(value, str):
@@ -170,21 +224,27 @@ class _Reader:
 
     def words(self, key: str, value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(x, str) for x in value):
-            self.fail(key, f"expected a list of texts, got {value!r}")
+            self.fail(key, f"expected a list of texts, got {_shown(value)}")
+        for word in value:
+            self.check(key, word)
         return tuple(value)
 
     def names(self, key: str, value: object) -> tuple[str, ...]:
         words = self.words(key, value)
         for word in words:
             if SECRET_NAME.search(word):
-                self.fail(key, f"{word} looks like a secret; training gets no keys")
+                self.fail(
+                    key, f"{word[:_SHOWN]} looks like a secret; training gets no keys"
+                )
         return words
 
     def patterns(self, key: str, value: object) -> tuple[str, ...]:
         words = self.words(key, value)
         for word in words:
             if not _BRANCH_PATTERN.fullmatch(word):
-                self.fail(key, f"{word!r}: only letters, digits and . _ / - * ? here")
+                self.fail(
+                    key, f"{_shown(word)}: only letters, digits and . _ / - * ? here"
+                )
         return words
 
     def paths(self, key: str, value: object) -> tuple[str, ...]:
@@ -193,13 +253,15 @@ class _Reader:
     def path(self, key: str, value: object) -> str:
         word = self.text(key, value)
         parts = PurePosixPath(word).parts
-        if word.startswith(("/", "-")) or ".." in parts or not parts or ".git" in parts:
-            self.fail(key, f"{word!r} is not a path inside the repository")
+        # some file systems do not tell `.GIT` from `.git`
+        ours = ".git" in [part.lower() for part in parts]
+        if word.startswith(("/", "-")) or ".." in parts or not parts or ours:
+            self.fail(key, f"{_shown(word)} is not a path inside the repository")
         return str(PurePosixPath(word))
 
     def metric(self, key: str, value: object) -> Metric:
         if isinstance(value, str):
-            return Metric(name=value)
+            return Metric(self.text(key, value))
         if not isinstance(value, dict) or set(value) - {"name", "direction"}:
             self.fail(key, "expected `name` and `direction: lower` or `higher`")
         try:
@@ -209,16 +271,22 @@ class _Reader:
         return Metric(self.text(key, value.get("name")), direction)
 
     def seconds(self, key: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            self.fail(key, f"expected a positive number of seconds, got {value!r}")
-        return float(value)
+        number = value if isinstance(value, int | float) else 0
+        # NaN is in no range, and True no number
+        if not 0 < number <= _LONGEST_SECONDS or value is True:
+            self.fail(
+                key, f"expected a positive number of seconds, got {_shown(value)}"
+            )
+        return float(number)
 
     def count(self, key: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self.fail(key, f"expected a whole number of at least 1, got {value!r}")
+            self.fail(
+                key, f"expected a whole number of at least 1, got {_shown(value)}"
+            )
         return value
 
     def flag(self, key: str, value: object) -> bool:
         if not isinstance(value, bool):
-            self.fail(key, f"expected true or false, got {value!r}")
+            self.fail(key, f"expected true or false, got {_shown(value)}")
         return value

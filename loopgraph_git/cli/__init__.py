@@ -6,12 +6,19 @@ Subcommands are imported only when they are called, so that `git lg -h` is quick
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from loopgraph_git.errors import LoopGraphError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# the variable by which click is asked to complete rather than to run
+_COMPLETE = "_GIT_LG_COMPLETE"
 _COMMANDS = {
     "init": ("setup", "Find out how this repository trains; write .loopgraph.yml."),
     "trust": ("setup", "Approve the commands that .loopgraph.yml names."),
@@ -20,6 +27,7 @@ _COMMANDS = {
         "Propose, train, judge and remember; again and again.",
     ),
     "run": ("experiments", "Train one commit and record what came of it."),
+    "record": ("record", "Record the outcome of a run that you or an agent made."),
     "log": ("history", "List experiments, the newest first."),
     "show": ("history", "Show one experiment: its code, runs and verdict."),
     "best": ("history", "List the experiments with the best metric."),
@@ -29,8 +37,10 @@ _COMMANDS = {
     "sync": ("sync", "Share experiments with other clones over a git remote."),
     "hooks": ("hooks", "Pin what you and your agents commit, as it happens."),
     "import": ("exchange", "Adopt an experiment log: results.tsv, CSV or JSON lines."),
+    "export": ("export", "Write results.tsv, CSV, JSON lines or Parquet."),
     "reindex": ("upkeep", "Rebuild the index from git alone."),
     "doctor": ("upkeep", "Check git, index, settings and tools."),
+    "completion": ("completion", "Print a script that completes `git lg` in a shell."),
     "demo": ("demo", "Make a small repository and run experiments in it."),
 }
 
@@ -54,7 +64,24 @@ class _Group(click.Group):
         command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
+        if _COMPLETE in os.environ:
+            from loopgraph_git.cli.completion import know  # noqa: PLC0415
+
+            know(command)
         return command
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        # click would import every command to ask for its help
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        named = [
+            CompletionItem(name, help=words)
+            for name, words in summaries()
+            if name.startswith(incomplete)
+        ]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(
         self,
@@ -81,6 +108,9 @@ def _hand_on(args: list[str]) -> None:
     first = args[0] if args else ""
     if first in _COMMANDS or first in ("-h", "--help", "--version"):
         return
+    if _COMPLETE in os.environ:
+        # a shell asks what could be typed; nothing is to be run
+        return
     from loopgraph_git.git.alias import run_alias, users_alias  # noqa: PLC0415
 
     alias = users_alias()
@@ -94,7 +124,10 @@ def main() -> None:
     try:
         code = cli.main(prog_name="git-lg", standalone_mode=False)
     except LoopGraphError as error:
-        click.echo(f"git-lg: {error}", err=True)
+        # git repeats what a remote said, and settings come from anybody
+        from loopgraph_git.cli.render import block  # noqa: PLC0415
+
+        click.echo(f"git-lg: {block(str(error))}", err=True)
         code = error.exit_code
     except click.ClickException as error:
         error.show()

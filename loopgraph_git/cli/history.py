@@ -63,7 +63,7 @@ def show(commit: str, *, json_: bool) -> None:
     }
     for key, value in pairs.items():
         if value:
-            click.echo(f"{key + ':':<10} {render.plain(value)}")
+            click.echo(f"{render.plain(key) + ':':<10} {render.plain(value)}")
     click.echo(f"\n    {render.plain(item.subject)}\n")
     if item.excerpt:
         click.echo(render.block(item.excerpt) + "\n")

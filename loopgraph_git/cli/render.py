@@ -1,26 +1,33 @@
 """How values look on a terminal: tables, numbers, JSON. The only place with widths.
 
 Texts come from commits, notes and logs of others: nothing in them may move the
-cursor, so control characters are taken out before anything is printed.
+cursor, hide a word or be taken for markup. `plain` is for words in a line, `block`
+for code and logs, where what is hidden is shown; JSON escapes it.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import math
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from loopgraph_git.records.texts import HIDDEN, flat, visible
+
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Sequence
 
     from loopgraph_git.client import Answer
     from loopgraph_git.records import Experiment, Hit
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_WIDE = 1e9
+_BEYOND = 0x10000
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, the last one that a date can be in."""
 _STYLES = {
     "keep": "green",
     "discard": "bright_black",
@@ -31,18 +38,44 @@ _STYLES = {
 
 def plain(text: object) -> str:
     """Return text that is safe to print on one line."""
-    return " ".join(_CONTROL.sub("", str(text)).split())
+    return flat(str(text))
 
 
 def block(text: str) -> str:
     """Return text that is safe to print over several lines."""
-    return "\n".join(_CONTROL.sub("", line) for line in text.splitlines())
+    # not splitlines: a lone \r must not begin what looks like another line of a diff
+    return "\n".join(visible(line.removesuffix("\r")) for line in text.split("\n"))
+
+
+def json_line(value: Any, *, indent: int | None = None) -> str:
+    """Return the JSON of a value, without what a terminal or a parser chokes on.
+
+    Control characters and lone surrogates are escaped, numbers that are not finite
+    (another program's record may hold 1e999) are null.
+    """
+    text = json.dumps(_finite(value), indent=indent, sort_keys=True, ensure_ascii=False)
+    return HIDDEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    # JSON knows four digits, and pairs of surrogates for what lies beyond them
+    return f"\\u{code:04x}" if code < _BEYOND else json.dumps(found[0])[1:-1]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    odd = isinstance(value, float) and not math.isfinite(value)
+    return None if odd else value
 
 
 def emit_json(kind: str, items: Any) -> None:
     """Print one JSON document: {"schema": "loopgraph/<kind>/1", "items": …}."""
     document = {"schema": f"loopgraph/{kind}/1", "items": items}
-    click.echo(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False))
+    click.echo(json_line(document, indent=1))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -56,7 +89,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         right = header.startswith(">")
         last = number == len(headers) - 1
         made.add_column(
-            header.lstrip(">"),
+            # a metric is named by others, and a header would be read as markup
+            Text(plain(header.removeprefix(">"))),
             justify="right" if right else "left",
             no_wrap=not last,
             overflow="ellipsis",
@@ -73,16 +107,23 @@ def _style(word: str) -> str:
 
 def number(value: float | None, digits: int = 4) -> str:
     """Return a number with a fixed count of decimals, or a dash."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    return "-" if value is None else f"{value:{_form(value, digits)}}"
 
 
 def signed(value: float | None, digits: int = 4) -> str:
     """Return a number with its sign, or a dash."""
-    return "-" if value is None else f"{value:+.{digits}f}"
+    return "-" if value is None else f"{value:+{_form(value, digits)}}"
+
+
+def _form(value: float, digits: int) -> str:
+    # 1e300 would be three hundred digits wide
+    return f".{digits}f" if abs(value) < _WIDE else ".3g"
 
 
 def when(seconds: int) -> str:
-    """Return a time as a date and time in UTC."""
+    """Return a time as a date and time in UTC, or a dash for one in no calendar."""
+    if not 0 <= seconds <= _LAST_SECOND:
+        return "-"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
@@ -111,7 +152,7 @@ def hits(found: Sequence[Hit]) -> None:
     """Print the answers of a search, two lines each."""
     for hit in found:
         key = hit.key[:12] if hit.kind == "experiment" else hit.key
-        click.secho(f"{hit.kind} {plain(key)}", bold=True, nl=False)
+        click.secho(f"{plain(hit.kind)} {plain(key)}", bold=True, nl=False)
         click.echo(f"  {plain(hit.title)}")
         if hit.snippet:
             click.echo(f"    {plain(hit.snippet)}")

@@ -59,6 +59,19 @@ def _checked(repo: Repo, names: Iterable[str], pattern: str) -> dict[str, Oid]:
     }
 
 
+def blob_sizes(repo: Repo, names: Iterable[str]) -> dict[str, int]:
+    """Return the sizes of blobs; names of anything else are left out."""
+    wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
+    if not wanted:
+        return {}
+    out = repo.text(
+        "cat-file", "--batch-check=%(objecttype) %(objectsize)",
+        stdin="".join(f"{name}\n" for name in wanted).encode("utf-8", "surrogateescape"),
+    )  # fmt: skip
+    pairs = zip(wanted, (line.split() for line in out.split("\n")), strict=True)
+    return {name: int(words[1]) for name, words in pairs if words[0] == "blob"}
+
+
 def rootless_commits(
     repo: Repo, messages: Sequence[tuple[str, int]], *, write: bool
 ) -> list[Oid]:
@@ -92,13 +105,13 @@ def _hashed(repo: Repo, kind: str, paths: list[Path], *, write: bool) -> list[Oi
 
 
 def append_records(repo: Repo, records: Sequence[Record]) -> None:
-    """Write records of this clone's writer as one commit of its notes ref.
+    """Write records as one commit of this clone's notes ref.
 
     All of them are written or none. Raises GitError when git lost a line.
     """
     if not records:
         return
-    ref = refs.notes(records[0].writer)
+    ref = refs.notes(Notes(repo).writer())
     lines: dict[str, list[str]] = {}
     for record in records:
         lines.setdefault(record.commit, []).append(record.encode())

@@ -3,8 +3,9 @@
     row ──▶ its commit is here ──────▶ records on that commit
        └──▶ its code is lost ────────▶ a stand-in commit without files, and records on it
 
-A stand-in is made from the row alone, so that the same log makes the same commits in
-every clone, and a row that was imported before is known again.
+A stand-in is made from the row alone, and so are the records: the same log makes the
+same commits and the same records in every clone, whoever imports it. A row that was
+imported before is known again.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from loopgraph_git.git import bulk, commits, refs, trailers
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import log_columns
+from loopgraph_git.loop import known_rows, log_columns
+from loopgraph_git.loop.known_rows import Entry, Line
 from loopgraph_git.loop.summary import redact
 from loopgraph_git.records import (
     Judgement,
     Kind,
+    Record,
     Result,
     Verdict,
     body_of,
@@ -32,47 +35,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from loopgraph_git.loop.history import Log, Row
-    from loopgraph_git.loop.log_lines import Problem
     from loopgraph_git.loopgraph import LoopGraph
-    from loopgraph_git.records import Metric, Oid, Record
+    from loopgraph_git.records import Metric, Oid
 
-MARK = "imported"
+# the same records in every clone: they are nobody's own
+WRITER = "imported"
 _HASH = re.compile(r"[0-9a-f]{7,64}\Z")
 _AGAIN = re.compile(
     r"\b(re-?run|re-?test|repeat|repro|reproduce|replicat\w*|seed|verify|confirm)\b",
     re.IGNORECASE,
 )
-# nobody knows when a row was written: a minute for each, from a date that no run has
+# where a log says no times: a minute for each row, from a date that no run has
 _FIRST_SECOND = 946_684_800
 _ROW_SECONDS = 60
 _SUBJECT_LIMIT = 72
 _NAME_LIMIT = 60
+_BODY_LIMIT = 3000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted:
     """What became of a log.
 
-    `counts` has the rows by verdict; `resolved` and `lost` say whether their code is
-    here, `added` and `already` whether this import wrote them.
+    `counts` has the rows by verdict, "" for those without one; `resolved` and `lost`
+    say whether their code is here, `added` and `already` whether this import wrote
+    them. Of `untold` nothing is known but that they are experiments.
     """
 
-    counts: Mapping[Judgement, int]
+    counts: Mapping[str, int]
     resolved: int
     lost: int
     added: int
     already: int
-    problems: tuple[Problem, ...]
-
-
-class _Entry(NamedTuple):
-    """One row, the commit that stands for it, and what is to be written."""
-
-    row: Row
-    key: str
-    commit: Oid
-    lost: str
-    verdict: Verdict
+    untold: int
 
 
 def adopt(lab: LoopGraph, log: Log, *, session: str, dry_run: bool = False) -> Adopted:
@@ -85,43 +80,47 @@ def adopt(lab: LoopGraph, log: Log, *, session: str, dry_run: bool = False) -> A
     with locked(lock, what="an import"):
         lab.reconcile()
         entries = _entries(lab, log, session, write=not dry_run)
-        fresh = _fresh(lab, session, entries)
-        if fresh and not dry_run:
-            _write(lab, log, session, fresh)
+        fresh = known_rows.fresh(lab, session, entries)
+        if not dry_run:
+            _write(lab, session, entries, fresh)
     lost = sum(1 for entry in entries if entry.lost)
+    untold = sum(1 for entry in entries if not entry.lines)
     return Adopted(
-        counts=Counter(row.verdict for row in log.rows),
+        counts=Counter(str(row.verdict or "") for row in log.rows),
         resolved=len(entries) - lost,
         lost=lost,
         added=len(fresh),
-        already=len(entries) - len(fresh),
-        problems=log.problems,
+        already=len(entries) - len(fresh) - untold,
+        untold=untold,
     )
 
 
-def _write(lab: LoopGraph, log: Log, session: str, entries: list[_Entry]) -> None:
+def _write(
+    lab: LoopGraph, session: str, entries: list[Entry], fresh: list[Entry]
+) -> None:
     """Pin the commits, write all records at once, then index them."""
     # pinned before anything is said of them: a record never outlives its commit
-    commits.pin(lab.repo, *{entry.commit: None for entry in entries})
-    trees = bulk.trees(lab.repo, {entry.commit for entry in entries})
-    made: list[Record] = []
-    for entry in entries:
-        result = fitted(_result(entry, log, session), limit=3000)
-        bodies = {Kind.RESULT: body_of(result), Kind.VERDICT: body_of(entry.verdict)}
-        made += [
-            lab.notes.make(
-                kind,
-                entry.commit,
-                body | {MARK: entry.key},
-                tree=trees[entry.commit],
-            )
-            for kind, body in bodies.items()
-        ]
+    untold = [entry.commit for entry in entries if not entry.lines]
+    commits.pin(lab.repo, *dict.fromkeys([*(x.commit for x in fresh), *untold]))
+    trees = bulk.trees(lab.repo, {entry.commit for entry in fresh})
+    made = [
+        Record(
+            kind=line.kind,
+            commit=entry.commit,
+            tree=trees[entry.commit],
+            writer=WRITER,
+            seq=line.seq,
+            ts=line.seconds * 1000,
+            body={**line.body, known_rows.MARK: line.mark, known_rows.SESSION: session},
+        )
+        for entry in fresh
+        for line in entry.lines
+    ]
     bulk.append_records(lab.repo, made)
     lab.reconcile()
 
 
-def _entries(lab: LoopGraph, log: Log, session: str, *, write: bool) -> list[_Entry]:
+def _entries(lab: LoopGraph, log: Log, session: str, *, write: bool) -> list[Entry]:
     """Find or make the commit of every row, and weigh each against the best."""
     keys = list(_keys(log, session))
     own, lost = _resolved(lab, log)
@@ -135,9 +134,34 @@ def _entries(lab: LoopGraph, log: Log, session: str, *, write: bool) -> list[_En
     own |= {row.number: oid for row, oid in zip(names, made, strict=True)}
     verdicts = _verdicts(log, own)
     return [
-        _Entry(row, key, own[row.number], lost.get(row.number, ""), verdict)
+        Entry(
+            row,
+            own[row.number],
+            why := lost.get(row.number, ""),
+            tuple(_lines(row, key, _result(row, why, log, session), verdict)),
+        )
         for row, key, verdict in zip(log.rows, keys, verdicts, strict=True)
     ]
+
+
+def _lines(
+    row: Row, key: str, result: Result, verdict: Verdict | None
+) -> Iterator[Line]:
+    """Yield what is to be said of a row: the run, the verdict, or both.
+
+    The verdict of a commit may change while its branch grows: each has its own mark,
+    and the time of what decided it, so that the order of history counts.
+    """
+    if row.measured:
+        body = body_of(fitted(result, limit=_BODY_LIMIT))
+        yield Line(Kind.RESULT, key, body, _stamp(row), 1 if row.key else row.number)
+    if verdict is None:
+        return
+    mark, seconds, seq = key, _stamp(row), row.number
+    if row.key:
+        mark = _digest(key, verdict.value, row.reason)
+        seconds, seq = row.decided, row.turn + 1
+    yield Line(Kind.VERDICT, mark, body_of(verdict), seconds, seq)
 
 
 def _keys(log: Log, session: str) -> Iterator[str]:
@@ -147,9 +171,14 @@ def _keys(log: Log, session: str) -> Iterator[str]:
     """
     seen: Counter[str] = Counter()
     for row in log.rows:
-        seen[row.raw] += 1
-        text = f"{session}\0{seen[row.raw]}\0{row.raw}"
-        yield hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        text = row.key or row.raw
+        seen[text] += 1
+        yield _digest(session, str(seen[text]), text)
+
+
+def _digest(*parts: str) -> str:
+    text = "\0".join(parts)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _resolved(lab: LoopGraph, log: Log) -> tuple[dict[int, Oid], dict[int, str]]:
@@ -193,28 +222,30 @@ def _message(row: Row, session: str, key: str, why: str) -> str:
     subject = redact(row.description) or row.name or f"row {row.number}"
     whole = [subject] if len(subject) > _SUBJECT_LIMIT else []
     told = f"The code of this experiment is lost: {redact(why)}.\nImported as {key}."
+    methods = [(trailers.METHOD, name) for name in row.methods]
     return trailers.message(
-        subject, "\n\n".join([*whole, told]), [(trailers.SESSION, session)]
+        subject, "\n\n".join([*whole, told]), [*methods, (trailers.SESSION, session)]
     )
 
 
 def _stamp(row: Row) -> int:
-    return _FIRST_SECOND + row.number * _ROW_SECONDS
+    return row.time or _FIRST_SECOND + row.number * _ROW_SECONDS
 
 
-def _verdicts(log: Log, own: Mapping[int, Oid]) -> Iterator[Verdict]:
+def _verdicts(log: Log, own: Mapping[int, Oid]) -> Iterator[Verdict | None]:
     """Yield the verdict of every row, its gain taken over the best kept so far."""
     best: tuple[float, Oid] | None = None
     for row in log.rows:
         kept = row.verdict is Judgement.KEEP and row.value is not None
-        verdict = Verdict(value=row.verdict, reason=f"the log says {row.word[:80]}")
-        if best is None:
-            if kept:
-                verdict = replace(verdict, reason="baseline")
-        else:
-            verdict = replace(
-                verdict, baseline=best[1], delta=_gain(log.metric, best[0], row.value)
-            )
+        verdict = None
+        if row.verdict:
+            reason = row.reason or f"the log says {row.word[:80]}"
+            verdict = Verdict(value=row.verdict, reason=redact(reason))
+        if verdict and best:
+            delta = _gain(log.metric, best[0], row.value)
+            verdict = replace(verdict, baseline=best[1], delta=delta)
+        elif verdict and kept and not row.reason:
+            verdict = replace(verdict, reason="baseline")
         yield verdict
         if kept and row.value is not None and _is_better(log.metric, best, row.value):
             best = (row.value, own[row.number])
@@ -229,11 +260,10 @@ def _is_better(metric: Metric, best: tuple[float, Oid] | None, value: float) -> 
     return best is None or metric.gain(best[0], value) > 0
 
 
-def _result(entry: _Entry, log: Log, session: str) -> Result:
-    row = entry.row
-    lost = f"code lost: {entry.lost}\n" if entry.lost else ""
+def _result(row: Row, why: str, log: Log, session: str) -> Result:
+    lost = f"code lost: {why}\n" if why else ""
     return Result(
-        status=log_columns.ending_of(row.word, row.verdict),
+        status=row.ending or log_columns.ending_of(row.word, row.verdict),
         metric=log.metric.name,
         value=row.value,
         metrics={
@@ -245,36 +275,12 @@ def _result(entry: _Entry, log: Log, session: str) -> Result:
         # values compare within one log, and with nothing that is known of it
         protocol=f"imported {session}",
         reason=_reason(row),
-        excerpt=redact(f"{lost}{log.name}:{row.line}: {row.raw}")[:1500],
+        # not where it stood: the same row must make the same record everywhere
+        excerpt=redact(f"{lost}{row.raw}")[:1500],
     )
 
 
 def _reason(row: Row) -> str:
     if row.verdict is Judgement.CRASH:
-        return f"the log says {row.word[:80]}"
+        return f"the log says {row.word[:80]}" if row.word else redact(row.reason)
     return "the log holds no value" if row.value is None else ""
-
-
-def _fresh(lab: LoopGraph, session: str, entries: list[_Entry]) -> list[_Entry]:
-    """Return the rows that neither an import nor a run here has recorded.
-
-    A row is looked for in the whole session: it may have been imported while its
-    commit was missing, or when other rows stood before it.
-    """
-    own = {entry.commit for entry in entries}
-    stood_in = {item.commit for item in lab.experiments(session=session)}
-    marks: dict[Oid, set[object]] = {
-        commit: {
-            record.body.get(MARK)
-            for record in lab.records_of(commit)
-            if record.kind is Kind.RESULT
-        }
-        for commit in own | stood_in
-    }
-    known = {mark for found in marks.values() for mark in found}
-    # a result without a mark was measured here: the log only repeats it
-    return [
-        entry
-        for entry in entries
-        if entry.key not in known and None not in marks[entry.commit]
-    ]

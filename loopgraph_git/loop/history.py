@@ -6,14 +6,16 @@ row comes out as a row or as a problem that names its line, never as neither.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.git import refs
 from loopgraph_git.loop import log_columns, log_lines
+from loopgraph_git.loop.cells import names_in, number_of, time_of
 from loopgraph_git.loop.log_lines import Line, Problem
-from loopgraph_git.records import Direction, Judgement, Metric
+from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,34 +33,59 @@ class Row:
 
     `number` counts the rows from 1, `line` the lines of the file; `name` is what the
     log calls the experiment (mostly a commit), `word` the status as it is written.
+    There is no verdict where the log says none. `time` is in seconds since the epoch.
+
+    A row that was made of a commit has no line, but a `key` that it keeps while its
+    branch grows. `measured` says whether it tells of a run; `decided` is when its
+    verdict was given, and `turn` which verdict on the same commit it is.
     """
 
-    line: int
+    line: int = 0
     number: int
     name: str
     commit: str
-    verdict: Judgement
+    verdict: Judgement | None
     word: str
+    reason: str = ""
+    ending: Status | None = None
     value: float | None = None
     description: str = ""
     memory_mb: float | None = None
     seconds: float = 0.0
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     raw: str = ""
+    session: str = ""
+    time: int | None = None
+    methods: tuple[str, ...] = ()
+    key: str = ""
+    measured: bool = True
+    decided: int = 0
+    turn: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """A log that was read: its metric, its rows, and what could not be read."""
+    """A log that was read: its metric, its rows, and what could not be read.
+
+    `passed` is what was read and is no experiment, with the reason. `session` is
+    what its experiments are called together, `origin` where a history was read from.
+    """
 
     name: str
     metric: Metric
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...] = ()
+    passed: tuple[Problem, ...] = ()
+    session: str = ""
+    origin: str = ""
 
 
 class _Unreadable(Exception):  # noqa: N818  becomes a Problem, never an error
     """Why a row cannot be read."""
+
+
+class _Untold(Exception):  # noqa: N818  as above
+    """Why a row, which can be read, tells of no experiment's outcome."""
 
 
 def read_log(
@@ -80,45 +107,70 @@ def read_log(
         table = log_lines.split(text)
         wanted = metric or table.said.get("metric", "")
         columns, rows = _columns(table.lines, wanted)
-        name_of = _metric_name(columns, wanted, known)
-        way = direction or _direction(name_of, table.said, known)
+        name_of = _metric_name(columns, rows, wanted, known)
+        way = direction or direction_of(name_of, table.said, known)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
     reader = _Reader(columns, Metric(name_of, way))
-    problems = list(table.problems)
     read: list[Row] = []
+    problems, passed = list(table.problems), []
     for number, line in enumerate(rows, 1):
         try:
-            read.append(reader.row(line, number))
+            if not reader.turned(line, wanted):
+                read.append(reader.row(line, number))
         except _Unreadable as error:
             problems.append(Problem(line.number, str(error)))
+        except _Untold as error:
+            passed.append(Problem(line.number, str(error)))
     return Log(
         name=name,
         metric=reader.metric,
         rows=tuple(read),
-        problems=tuple(sorted(problems)),
+        problems=tuple(sorted(problems, key=lambda problem: int(problem.line))),
+        passed=tuple(passed),
     )
 
 
+def by_session(log: Log, usual: str, *, only: bool = False) -> list[Log]:
+    """Return a log in parts, by the session that its rows name; `usual` has the rest.
+
+    With `only` all of them belong to `usual`.
+    """
+    parts: dict[str, list[Row]] = {usual: []}
+    for row in log.rows:
+        named = refs.slug(row.session) if row.session and not only else usual
+        parts.setdefault(named, []).append(row)
+    logs = [
+        replace(log, rows=tuple(rows), session=name, problems=(), passed=())
+        for name, rows in parts.items()
+        if rows
+    ] or [replace(log, session=usual)]
+    # what could not be read is told once
+    return [replace(logs[0], problems=log.problems, passed=log.passed), *logs[1:]]
+
+
 def _columns(lines: tuple[Line, ...], wanted: str) -> tuple[Columns, list[Line]]:
-    """Return the columns and the rows; a header that is repeated is no row."""
+    """Return the columns, and the lines below the header if there is one."""
     if not lines:
         raise UsageError("no rows in it: is it an experiment log?")
     first = lines[0].cells
     if log_columns.is_header(first):
-        rows = [line for line in lines if line.cells != first]
-        return log_columns.from_header(first, wanted), rows
+        return log_columns.from_header(first, wanted), list(lines[1:])
     return log_columns.without_header(first), list(lines)
 
 
-def _metric_name(columns: Columns, wanted: str, known: Metric) -> str:
+def _metric_name(columns: Columns, rows: list[Line], wanted: str, known: Metric) -> str:
     column = columns.names[columns.metric]
     if wanted or not log_columns.is_nameless(column):
         return wanted or column
-    return known.name
+    place = columns.metric_name
+    names = [] if place is None else [x.cells[place : place + 1] for x in rows]
+    told = Counter(cells[0] for cells in names if cells and cells[0])
+    return told.most_common(1)[0][0] if told else known.name
 
 
-def _direction(name: str, said: Mapping[str, str], known: Metric) -> Direction:
+def direction_of(name: str, said: Mapping[str, str], known: Metric) -> Direction:
+    """Return which way a metric improves; raises UsageError where nobody knows."""
     found = log_columns.read_direction(said.get("direction", ""))
     if found is None and name == known.name:
         found = known.direction
@@ -136,15 +188,38 @@ class _Reader:
     def __init__(self, columns: Columns, metric: Metric) -> None:
         self.columns = columns
         self.metric = metric
+        self._strange = False
+
+    def turned(self, line: Line, wanted: str) -> bool:
+        """Say whether a line is a header: of another log in the same file."""
+        cells, columns = line.cells, self.columns
+        verdict = cells[columns.status] if columns.status < len(cells) else ""
+        if not log_columns.is_header(cells) or log_columns.judgement_of(verdict):
+            return False
+        try:
+            other = log_columns.from_header(cells, wanted)
+        except UsageError as error:
+            self._strange = True
+            raise _Unreadable(f"another header: {error}") from error
+        self._strange = other.names[other.metric] != columns.names[columns.metric]
+        if self._strange:
+            raise _Unreadable(
+                f"a header with another metric, {other.names[other.metric]}"
+            )
+        self.columns = other
+        return True
 
     def row(self, line: Line, number: int) -> Row:
+        if self._strange:
+            raise _Unreadable("below a header that does not fit: make it another file")
         cells = self._fitted(line)
         columns = self.columns
-        verdict = self._verdict(cells)
+        verdict, ending = self._verdict(cells), self._ending(cells)
         word = cells[columns.status].strip()
-        value = self._value(cells, verdict)
+        crashed = verdict is Judgement.CRASH or ending not in (None, Status.OK)
+        value = self._value(cells, crashed=crashed)
         metrics = self._metrics(cells)
-        if value is not None and verdict is Judgement.CRASH:
+        if value is not None and crashed:
             # a run that crashed has no value that counts; what it showed is kept
             metrics, value = {self.metric.name: value, **metrics}, None
         commit = self._cell(cells, columns.commit)
@@ -155,12 +230,16 @@ class _Reader:
             commit=commit,
             verdict=verdict,
             word=word,
+            ending=ending,
             value=value,
             description=" ".join(self._cell(cells, columns.description).split()),
             memory_mb=self._memory(cells),
-            seconds=max(0.0, _number(self._cell(cells, columns.seconds)) or 0.0),
+            seconds=max(0.0, number_of(self._cell(cells, columns.seconds)) or 0.0),
             metrics=metrics,
             raw=line.raw,
+            session=self._cell(cells, columns.session),
+            time=time_of(self._cell(cells, columns.time)),
+            methods=names_in(self._cell(cells, columns.methods)),
         )
 
     def _fitted(self, line: Line) -> list[str]:
@@ -183,11 +262,27 @@ class _Reader:
                 f"{len(cells)} cells where there are {len(names)} columns: "
                 f"{line.raw[:_SHORT]!r}"
             )
+        if line.torn and number_of(cells[-1]) is not None:
+            raise _Unreadable(
+                "the file ends in this number: is the line still being written? End "
+                "it with a newline"
+            )
         return cells
 
-    def _verdict(self, cells: list[str]) -> Judgement:
+    def _ending(self, cells: list[str]) -> Status | None:
+        """Return how the run ended, where a column of its own says it."""
+        word = self._cell(cells, self.columns.ending).lower()
+        known = {str(item): item for item in Status}
+        # `done` and the like are said by the verdict, or by nobody
+        return known.get(word)
+
+    def _verdict(self, cells: list[str]) -> Judgement | None:
         word = cells[self.columns.status].strip()
         verdict = log_columns.judgement_of(word)
+        if not word and self.columns.ending is not None:
+            if self._ending(cells) is None:
+                raise _Untold("neither a run nor a verdict is told of it")
+            return None
         if verdict is None:
             raise _Unreadable(
                 f"status {word[:_SHORT]!r} is no known verdict such as keep, discard "
@@ -195,14 +290,20 @@ class _Reader:
             )
         return verdict
 
-    def _value(self, cells: list[str], verdict: Judgement) -> float | None:
+    def _value(self, cells: list[str], *, crashed: bool) -> float | None:
         text = cells[self.columns.metric].strip()
         if text.lower() in _NOTHING:
             return None
-        value = _number(text)
+        named = self._cell(cells, self.columns.metric_name)
+        if named not in ("", self.metric.name):
+            raise _Unreadable(
+                f"measured by {named[:_SHORT]!r}, not {self.metric.name}: import it "
+                "with `--metric`"
+            )
+        value = number_of(text)
         if value is None:
             raise _Unreadable(f"{self.metric.name} {text[:_SHORT]!r} is not a number")
-        if log_columns.says_nothing(self.metric, verdict, value):
+        if log_columns.says_nothing(self.metric, value, crashed=crashed):
             return None
         if log_columns.is_impossible(self.metric, value):
             raise _Unreadable(
@@ -212,14 +313,14 @@ class _Reader:
         return value
 
     def _memory(self, cells: list[str]) -> float | None:
-        amount = _number(self._cell(cells, self.columns.memory))
+        amount = number_of(self._cell(cells, self.columns.memory))
         return amount * self.columns.memory_unit_mb if amount and amount > 0 else None
 
     def _metrics(self, cells: list[str]) -> dict[str, float | str]:
         found: dict[str, float | str] = {}
         for name, place in self.columns.others.items():
             text = cells[place].strip()
-            number = _number(text)
+            number = number_of(text)
             if text:
                 found[name] = text[:_SHORT] if number is None else number
         return found
@@ -227,13 +328,3 @@ class _Reader:
     @staticmethod
     def _cell(cells: list[str], place: int | None) -> str:
         return "" if place is None else cells[place].strip()
-
-
-def _number(text: str) -> float | None:
-    """Return a finite number, or None for any other text."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    # Python reads 1_000 as a number; a log that holds it means a name
-    return value if math.isfinite(value) and "_" not in text else None

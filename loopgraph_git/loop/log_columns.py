@@ -20,7 +20,8 @@ _COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "ha
             "sha", "revision")  # fmt: skip
 _IDS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "iteration",
         "iter", "id", "#", "experiment", "exp", "tag", "name")  # fmt: skip
-_STATUSES = ("status", "verdict", "decision", "outcome", "result")
+_STATUSES = ("verdict", "decision", "status", "outcome", "result")
+_ENDS = ("run_status", "status")
 _WORDS = ("description", "desc", "summary", "change", "idea", "notes", "note",
           "comment", "message", "hypothesis", "experiment")  # fmt: skip
 _MEMORIES = {"memory_gb": 1024.0, "peak_memory_gb": 1024.0, "vram_gb": 1024.0,
@@ -28,7 +29,13 @@ _MEMORIES = {"memory_gb": 1024.0, "peak_memory_gb": 1024.0, "vram_gb": 1024.0,
              "peak_memory_mb": 1.0, "peak_vram_mb": 1.0, "vram_mb": 1.0}  # fmt: skip
 _SECONDS = ("seconds", "total_seconds", "elapsed_seconds", "duration_seconds",
             "training_seconds", "duration_s", "elapsed_s", "time_s")  # fmt: skip
-_NAMELESS = ("metric", "metric_value", "value")
+_TIMES = ("date", "timestamp", "datetime", "ts", "time")
+# where both are there, `metric` is the name and `value` the number
+_NAMELESS = ("metric_value", "value", "metric")
+# what an export says besides: known from the commit, or worked out again here
+_DERIVED = frozenset({"runs", "delta", "noise", "baseline", "reason", "protocol",
+                      "platform", "tree", "parent", "proposer", "retrieval", "tokens",
+                      "excerpt"})  # fmt: skip
 _LOWER = re.compile(r"(^|_)(bpb|bpc|loss|nll|fid|ppl|perplexity|rmse|mse|mae)(_|\Z)")
 _HIGHER = re.compile(
     r"(^|_)(acc|accuracy|score|reward|elo|win_?rate|sharpe|tflops|mfu|bleu|f1|auc)(_|\Z)"
@@ -80,6 +87,11 @@ class Columns:
     description: int | None = None
     memory: int | None = None
     seconds: int | None = None
+    metric_name: int | None = None
+    ending: int | None = None
+    session: int | None = None
+    time: int | None = None
+    methods: int | None = None
 
     @property
     def memory_unit_mb(self) -> float:
@@ -90,8 +102,15 @@ class Columns:
     def others(self) -> dict[str, int]:
         """The columns that nothing else claims."""
         own = {self.metric, self.status, self.commit, self.run, self.description,
-               self.memory, self.seconds}  # fmt: skip
-        return {name: n for n, name in enumerate(self.names) if name and n not in own}
+               self.memory, self.seconds, self.metric_name, self.ending,
+               self.session, self.time, self.methods}  # fmt: skip
+        exported = self.ending is not None and self.metric_name is not None
+        left_out = _DERIVED if exported else {""}
+        return {
+            name: place
+            for place, name in enumerate(self.names)
+            if name and place not in own and name not in left_out
+        }
 
 
 def plain(name: str) -> str:
@@ -121,10 +140,17 @@ def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
         )
     commit, run = _first(names, _COMMITS), _first(names, _IDS)
     description = _first(names, _WORDS)
+    metric, ending = _metric_column(names, wanted), _first(names, _ENDS)
+    named = _first(names, ("metric",))
     return Columns(
         names=names,
-        metric=_metric_column(names, wanted),
+        metric=metric,
+        metric_name=None if named == metric else named,
         status=status,
+        ending=None if ending == status else ending,
+        session=_first(names, ("session",)),
+        time=_first(names, _TIMES),
+        methods=_first(names, ("methods",)),
         commit=commit,
         # `experiment` is an id in one log and what was tried in another
         run=None if run == description else run,
@@ -188,7 +214,7 @@ def judgement_of(word: str) -> Judgement | None:
     return _JUDGEMENTS.get(_bare(word))
 
 
-def ending_of(word: str, judgement: Judgement) -> Status:
+def ending_of(word: str, judgement: Judgement | None) -> Status:
     """Return how the run ended, as far as the status tells."""
     if judgement is Judgement.CRASH:
         return _ENDINGS.get(_bare(word), Status.CRASH)
@@ -208,7 +234,6 @@ def is_impossible(metric: Metric, value: float) -> bool:
     return metric.direction is Direction.LOWER and value < 0
 
 
-def says_nothing(metric: Metric, judgement: Judgement, value: float) -> bool:
+def says_nothing(metric: Metric, value: float, *, crashed: bool) -> bool:
     """Say whether a zero stands for a run that measured nothing."""
-    crashed = judgement is Judgement.CRASH
     return value == 0 and (crashed or bool(_LOWER.search(plain(metric.name))))

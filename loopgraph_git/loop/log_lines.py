@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop.log_columns import is_header
@@ -19,21 +19,27 @@ _COMMENT = re.compile(
 _CONFIG = {"metricName": "metric", "metric_name": "metric",
            "bestDirection": "direction", "metric_direction": "direction"}  # fmt: skip
 _QUOTED_LINES = 20
+_SIZE_LIMIT = 32 * 1024 * 1024
+_RULE = re.compile(r"[|:\s-]+\Z")
 
 
 class Problem(NamedTuple):
-    """A line that could not be read, and why."""
+    """What could not be read, and why: a line, by its number, or a commit."""
 
-    line: int
+    line: int | str
     reason: str
 
 
 class Line(NamedTuple):
-    """The cells of one row, the line they begin on, and the text they come from."""
+    """The cells of one row, the line they begin on, and the text they come from.
+
+    A line that the file ends in may be torn: somebody may still be writing it.
+    """
 
     number: int
     cells: list[str]
     raw: str
+    torn: bool = False
 
 
 class Table(NamedTuple):
@@ -47,21 +53,31 @@ class Table(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def decoded(content: bytes) -> str:
-    """Return the text of a log, whichever program wrote it."""
+def read_text(stream: IO[bytes], name: str) -> str:
+    """Return the text of a log, whichever program wrote it.
+
+    Raises UsageError for what is too large for a log, or no text.
+    """
+    content = stream.read(_SIZE_LIMIT + 1)
+    if len(content) > _SIZE_LIMIT:
+        raise UsageError(
+            f"{name} is over {_SIZE_LIMIT >> 20} MiB: if it is an experiment log, "
+            "split it"
+        )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
+    # a zero byte in a later line is one bad line; in the first, no text at all
+    if b"\0" in content.partition(b"\n")[0]:
+        raise UsageError(f"{name} is no text: save it as UTF-8")
     return content.decode("utf-8", "replace")
 
 
 def split(text: str) -> Table:
     """Split a log into rows of cells; raises UsageError for what is no table."""
-    # not splitlines: a line separator of Unicode may stand in a description
-    rows = [line.rstrip("\r") for line in text.lstrip("\ufeff").split("\n")]
-    numbered = [(n, row) for n, row in enumerate(rows, 1) if row.strip()]
+    lines, problems = _numbered(text)
     said: dict[str, str] = {}
     kept = []
-    for number, row in numbered:
+    for number, row in lines:
         if _is_comment(row):
             match = _COMMENT.match(row)
             if match:
@@ -69,11 +85,32 @@ def split(text: str) -> Table:
                 said["metric" if key in ("metric", "name") else key] = match[2]
         else:
             kept.append((number, row))
+    table = _table(kept, said)
+    found = list(table.lines)
+    # an object of JSON and a row of Markdown show that they are whole
+    if found and not text.endswith(("\n", "\r", "}", "|")):
+        found[-1] = found[-1]._replace(torn=True)
+    return Table(tuple(found), said, (*problems, *table.problems))
+
+
+def _numbered(text: str) -> tuple[list[tuple[int, str]], list[Problem]]:
+    """Return the lines that are not empty, and those that no text can hold."""
+    # not splitlines: a line separator of Unicode may stand in a description
+    ending = "\n" if "\n" in text else "\r"
+    rows = [line.rstrip("\r") for line in text.lstrip("\ufeff").split(ending)]
+    numbered = [(n, row) for n, row in enumerate(rows, 1) if row.strip()]
+    problems = [Problem(n, "zero bytes in it") for n, row in numbered if "\0" in row]
+    return [(n, row) for n, row in numbered if "\0" not in row], problems
+
+
+def _table(kept: list[tuple[int, str]], said: dict[str, str]) -> Table:
     if not kept:
         return Table((), said, ())
-    first = kept[0][1]
-    if first.lstrip().startswith("{"):
+    first = kept[0][1].lstrip()
+    if first.startswith("{"):
         return _json_lines(kept, said)
+    if first.startswith("|"):
+        return _bars(kept, said)
     if "\t" in first:
         return Table(tuple(_tabs(kept)), said, ())
     if "," in first:
@@ -94,6 +131,20 @@ def _is_comment(row: str) -> bool:
 def _tabs(rows: Iterable[tuple[int, str]]) -> Iterable[Line]:
     for number, row in rows:
         yield Line(number, [_unquoted(cell) for cell in row.split("\t")], row)
+
+
+def _bars(rows: Iterable[tuple[int, str]], said: dict[str, str]) -> Table:
+    """Read a Markdown table: the line below its header holds nothing."""
+    lines, problems = [], []
+    for number, row in rows:
+        text = row.strip()
+        if not text.startswith("|"):
+            problems.append(Problem(number, "not a row of the table"))
+        elif not _RULE.match(text):
+            inner = text.removeprefix("|").removesuffix("|")
+            cells = [cell.strip(" `") for cell in re.split(r"(?<!\\)\|", inner)]
+            lines.append(Line(number, cells, row))
+    return Table(tuple(lines), said, tuple(problems))
 
 
 def _unquoted(cell: str) -> str:

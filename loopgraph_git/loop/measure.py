@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loopgraph_git.loop import fingerprint, runner, summary
@@ -71,40 +71,64 @@ def train(job: Job, watch: runner.Watch) -> Result:
 
 
 def _result(job: Job, ended: runner.Ended, changed: list[str]) -> Result:
-    found = summary.parse_summary(ended.tail)
-    value = summary.metric_value(found, job.config.metric.name)
-    status, reason = runner.status_of(ended, value)
-    if status is Status.OK and changed:
-        status, reason = Status.REJECTED, f"the run changed {', '.join(changed)}"
-    if status is Status.OK and _impossible(job.config.metric.name, value):
-        status, reason = Status.REJECTED, f"{value:g} is no possible value"
-    ok = status is Status.OK
+    result = said(ended, job.config)
+    if changed and result.status in (Status.OK, Status.REJECTED):
+        result = refused(result, ended, f"the run changed {', '.join(changed)}")
     return fitted(
-        Result(
-            status=status,
-            metric=job.config.metric.name,
-            value=value if ok else None,
-            metrics=found,
+        replace(
+            result,
             argv=ended.argv,
             seed=job.seed,
             seconds=round(ended.seconds, 3),
             budget_seconds=job.config.budget_seconds,
-            peak_memory_mb=summary.peak_memory_mb(found),
             protocol=fingerprint.protocol(job.tree, job.commit, job.config),
-            platform=fingerprint.platform(found),
             sandbox="process group, environment, wall clock and log limits",
-            reason=summary.redact(reason)[:300],
-            excerpt="" if ok else summary.excerpt(ended.tail),
-            log_sha256=ended.log_sha256,
-            log_bytes=ended.log_bytes,
-            curve=summary.curve(ended.tail),
         )
     )
 
 
-def _impossible(metric: str, value: float | None) -> bool:
+def said(ended: runner.Ended, config: Config) -> Result:
+    """Return what a log says: how the run ended, what it measured, and where."""
+    found = summary.parse_summary(ended.tail)
+    name = config.metric.name
+    value = summary.metric_value(found, name)
+    status, reason = runner.status_of(ended, value)
+    ok = status is Status.OK
+    result = Result(
+        status=status,
+        metric=name,
+        value=value if ok else None,
+        metrics={
+            key: summary.redact(item) if isinstance(item, str) else item
+            for key, item in found.items()
+        },
+        peak_memory_mb=summary.peak_memory_mb(found),
+        platform=fingerprint.platform(found),
+        reason=summary.redact(reason)[:300],
+        excerpt="" if ok else summary.excerpt(ended.tail),
+        log_sha256=ended.log_sha256,
+        log_bytes=ended.log_bytes,
+        curve=summary.curve(ended.tail),
+    )
+    if value is not None and ok and is_impossible(name, value):
+        result = refused(result, ended, f"{value:g} is no possible value")
+    return result
+
+
+def refused(result: Result, ended: runner.Ended, reason: str) -> Result:
+    """Return the result of a run that broke a rule: its value does not count."""
+    return replace(
+        result,
+        status=Status.REJECTED,
+        value=None,
+        reason=summary.redact(reason)[:300],
+        excerpt=summary.excerpt(ended.tail),
+    )
+
+
+def is_impossible(metric: str, value: float) -> bool:
     """Say whether no run can have measured this: a loss per token is positive."""
-    return value is not None and value <= 0 and ("bpb" in metric or "loss" in metric)
+    return value <= 0 and ("bpb" in metric or "loss" in metric)
 
 
 def rejected(job: Job, problem: str) -> Result:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loopgraph_git.records import Judgement
+from loopgraph_git.records import results_header, results_row
 
 if TYPE_CHECKING:
     from loopgraph_git.config import Config
@@ -30,7 +30,7 @@ def is_wanted(repo: Repo, config: Config) -> bool:
 def append_row(repo: Repo, config: Config, experiment: Experiment) -> None:
     """Append one experiment, with the header first where the file is new."""
     path = repo.root / NAME
-    row = _row(experiment)
+    row = results_row(experiment)
     new = not path.exists() or path.stat().st_size == 0
     known = "" if new else path.read_text("utf-8", "replace")
     if any(
@@ -39,19 +39,7 @@ def append_row(repo: Repo, config: Config, experiment: Experiment) -> None:
         return
     with path.open("a", encoding="utf-8") as handle:
         if new:
-            header = ["commit", config.metric.name, "memory_gb", "status"]
-            handle.write("\t".join([*header, "description"]) + "\n")
+            handle.write(results_header(config.metric.name) + "\n")
         elif not known.endswith("\n"):
             handle.write("\n")
         handle.write(row + "\n")
-
-
-def _row(experiment: Experiment) -> str:
-    crashed = experiment.verdict is Judgement.CRASH
-    value = 0.0 if crashed or experiment.value is None else experiment.value
-    memory = 0.0 if crashed else (experiment.peak_memory_mb or 0.0) / 1024
-    description = " ".join(experiment.subject.split())
-    verdict = str(experiment.verdict or "")
-    return "\t".join(
-        [experiment.commit.short, f"{value:.6f}", f"{memory:.1f}", verdict, description]
-    )

@@ -27,6 +27,8 @@ _SECRET_TEXT = re.compile(
     r"\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}"
     r"|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{16,})"
 )
+_MARK = "---"
+_TRACEBACK = "Traceback (most recent call last)"
 _EXCERPT_LINES = 30
 _SHORTEST_SECRET = 8
 
@@ -50,14 +52,38 @@ def parse_summary(text: str) -> dict[str, float | str]:
 
     Without such a line the whole text is read, the last value of a name counting.
     """
-    lines = clean(text.replace("\r", "\n")).split("\n")
-    marks = [number for number, line in enumerate(lines) if line.strip() == "---"]
+    lines = _lines(text)
+    marks = [number for number, line in enumerate(lines) if line.strip() == _MARK]
     found: dict[str, float | str] = {}
     for line in lines[marks[-1] + 1 if marks else 0 :]:
         match = _PAIR.match(line)
         if match:
             found[match[1]] = _number(match[2])
     return found
+
+
+def has_block(text: str) -> bool:
+    """Say whether a log has the line `---`, after which a run sums itself up."""
+    return any(line.strip() == _MARK for line in _lines(text))
+
+
+def shows_failure(text: str, metric: str) -> bool:
+    """Say whether a log whose exit status nobody knows is of a run that failed.
+
+    It did where the metric is missing, or a traceback comes after it.
+    """
+    measured = broken = -1
+    for number, line in enumerate(_lines(text)):
+        pair = _PAIR.match(line)
+        if pair and pair[1] == metric:
+            measured = number
+        elif line.startswith(_TRACEBACK):
+            broken = number
+    return measured < 0 or broken > measured
+
+
+def _lines(text: str) -> list[str]:
+    return clean(text.replace("\r", "\n")).split("\n")
 
 
 def _number(text: str) -> float | str:
@@ -103,7 +129,7 @@ def curve(text: str) -> tuple[tuple[float, float], ...]:
 def excerpt(text: str) -> str:
     """Return the lines that explain a failure: the last traceback, or the end."""
     lines = [line for line in redact(clean(text)).split("\n") if line.strip()]
-    starts = [n for n, line in enumerate(lines) if line.startswith("Traceback (most")]
+    starts = [n for n, line in enumerate(lines) if line.startswith(_TRACEBACK)]
     first = max(starts[-1] if starts else 0, len(lines) - _EXCERPT_LINES)
     # a log is somebody else's text: one endless line must not fill the record
     return "\n".join(line[:300] for line in lines[max(0, first) :])[-1500:]

@@ -30,6 +30,7 @@ from loopgraph_git.records.methods import (
     Prior,
     Source,
 )
+from loopgraph_git.records.results_row import results_header, results_row
 from loopgraph_git.records.values import Direction, Judgement, Kind, Metric, Oid, Status
 
 __all__ = [
@@ -61,4 +62,6 @@ __all__ = [
     "canonical",
     "fitted",
     "fitted_retrieval",
+    "results_header",
+    "results_row",
 ]

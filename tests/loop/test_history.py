@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop.history import read_log
 from loopgraph_git.loop.log_columns import judgement_of
-from loopgraph_git.loop.log_lines import decoded
-from loopgraph_git.records import Direction, Judgement, Metric
+from loopgraph_git.loop.log_lines import read_text
+from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 
@@ -221,7 +223,76 @@ def test_unicode_carriage_returns_and_other_encodings():
         b"\xef\xbb\xbf" + text.encode(),
         text.encode("utf-16"),
     ):
-        assert only(decoded(content)).description == "lr 1→2 é"
+        assert only(read_text(BytesIO(content), "log")).description == "lr 1→2 é"
+
+
+def test_old_line_ends_alone():
+    assert only("commit,val_bpb,status\rabc,0.9,keep\r").commit == "abc"
+
+
+def test_zero_bytes_cost_their_line():
+    log = read(HEADER + "abc\t0.9\t1.0\tkeep\ta\n\0\0\0\ndef\t0.8\t1.0\tkeep\tb\n")
+    assert [row.commit for row in log.rows] == ["abc", "def"]
+    assert log.problems == ((3, "zero bytes in it"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"\x7fELF\0\0\n", "no text"), (b"x" * (33 << 20), "over 32 MiB")],
+)
+def test_what_is_no_text_or_no_log(content, reason):
+    with pytest.raises(UsageError, match=reason):
+        read_text(BytesIO(content), "log")
+
+
+def test_a_line_that_is_being_written():
+    text = "commit\tstatus\tval_bpb\nabc\tkeep\t1.0\ndef\tkeep\t0.98"
+    assert "still being written" in problem(text).reason
+    assert len(read(text + "\n").rows) == 2
+    assert "'kee' is no known" in problem(HEADER + "abc\t0.9\t1.0\tkee").reason
+    assert "4 columns" not in problem(HEADER + "abc\t0.9\t1").reason
+
+
+def test_two_logs_in_one_file():
+    log = read(
+        HEADER
+        + "abc\t0.9\t1.0\tkeep\ta\n"
+        + "commit\tstatus\tval_bpb\ndef\tdiscard\t0.95\n"
+        + "commit\tval_loss\tstatus\nfff\t3.2\tkeep\n"
+        + HEADER
+        + "eee\t0.8\t1.0\tkeep\tresult\n"
+    )
+    assert [(row.commit, row.value) for row in log.rows] == [
+        ("abc", 0.9),
+        ("def", 0.95),
+        ("eee", 0.8),
+    ]
+    assert [line for line, _ in log.problems] == [5, 6]
+
+
+def test_a_markdown_table():
+    text = "# Results\n\n| commit | val_bpb | status | description |\n|---|:--|--|--|\n"
+    log = read(text + "| `abc` | 0.9 | **keep** | a \\| b |\nprose\n")
+    assert [(row.commit, row.line) for row in log.rows] == [("abc", 5)]
+    assert log.problems == ((6, "not a row of the table"),)
+
+
+def test_a_verdict_and_how_the_run_ended():
+    text = "commit,verdict,run_status,value,metric,session,date,methods\n"
+    log = read(
+        text
+        + "abc,,oom,,val_bpb,s,2026-01-02T03:04:05Z,a;b\n"
+        + "def,keep,ok,0.9,val_bpb,s,1767323045,\n"
+        + "fff,,,,,,,\n"
+        + "eee,keep,ok,3.0,val_loss,,,\n"
+    )
+    first, second = log.rows
+    assert (first.verdict, first.ending, first.value) == (None, Status.OOM, None)
+    assert (first.session, first.methods) == ("s", ("a", "b"))
+    assert first.time == second.time == 1767323045
+    assert (second.verdict, second.value) == (Judgement.KEEP, 0.9)
+    assert log.passed == ((4, "neither a run nor a verdict is told of it"),)
+    assert "measured by 'val_loss', not val_bpb" in log.problems[0].reason
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "one word\n"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from tests.conftest import git, make_toy
+from tests.conftest import Toy, git, make_toy
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 LOST = (
@@ -126,11 +128,78 @@ def test_a_sha256_repository(tmp_path):
     assert (items[0]["resolved"], items[0]["lost"]) == (1, 4)
 
 
+def test_a_pipe_is_read(toy, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BytesIO((HEADER + LOST).encode()))
+    )
+    assert "stdin: 4 rows of session stdin" in toy.lg("import", "-").stdout
+
+
+def test_a_line_that_was_torn_is_the_same_line_when_it_is_whole(toy, log):
+    log.write_text(HEADER + LOST + "feedbee\t1.04\t1.0\tkeep\tmore la")
+    toy.lg("import", log.name)
+    log.write_text(HEADER + LOST + "feedbee\t1.04\t1.0\tkeep\tmore layers\n")
+    assert "0 added, 5 known before" in toy.lg("import", log.name).stdout
+
+
+@pytest.mark.usefixtures("log")
+def test_two_clones_write_the_same_records(toy, tmp_path):
+    """The same row counts once, whoever imported it, and however often."""
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "-q", str(toy.root), str(other))
+    (other / "old.tsv").write_text(HEADER + LOST + "feedbee\t1.04\t1.0\tkeep\tmore\n")
+    hub = tmp_path / "hub.git"
+    git(tmp_path, "init", "-q", "--bare", str(hub))
+    clones = [toy, Toy(other)]
+    for clone in clones:
+        git(clone.root, "remote", "add", "hub", str(hub))
+        clone.lg("import", "old.tsv")
+    for clone in [*clones, toy]:
+        clone.lg("sync", "hub")
+    assert toy.json("log", "-n", "0") == clones[1].json("log", "-n", "0")
+    found = toy.tried()
+    assert [item.runs for item in found if item.value] == [1, 1, 1, 1]
+    assert len(found) == 5
+    assert "4 known before" in toy.lg("import", "old.tsv").stdout
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
+def test_an_export_is_known_where_it_comes_from(toy, log, form):
+    toy.write(baseline_runs=1)
+    toy.lg("experiment", "-n", "2")
+    toy.lg("import", log.name)
+    toy.lg("export", "-o", f"all.{form}")
+    before = toy.json("log", "-n", "0")
+    told = toy.lg("import", f"all.{form}").stdout
+    assert " 0 added" in told
+    assert toy.json("log", "-n", "0") == before
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_read_with_its_sessions_elsewhere(toy, log, form, tmp_path):
+    toy.write(baseline_runs=1)
+    toy.lg("experiment", "-n", "2", "--session", "mine")
+    toy.lg("import", log.name)
+    toy.lg("export", "-o", f"all.{form}")
+    other = make_toy(tmp_path / "other")
+    git(other.root, "commit", "-q", "--allow-empty", "-m", "Another history")
+    (other.root / f"all.{form}").write_text((toy.root / f"all.{form}").read_text())
+    other.lg("import", f"all.{form}")
+
+    def outcomes(lab):
+        return {
+            (x.subject, x.session, x.verdict, x.status, x.value, x.methods, x.ts)
+            for x in lab.tried()
+        }
+
+    assert outcomes(other) == outcomes(toy)
+
+
 def test_wrong_calls_leave_no_trace(toy, log):
     assert "try `--session my-runs`" in toy.lg(
         "import", log.name, "--session", "My runs", code=2
     ).stderr  # fmt: skip
-    assert "nothing.tsv" in toy.lg("import", log.name, "nothing.tsv", code=1).stderr
+    assert "nothing.tsv" in toy.lg("import", log.name, "nothing.tsv", code=2).stderr
     (toy.root / "empty.tsv").write_text("")
     assert "empty.tsv" in toy.lg("import", log.name, "empty.tsv", code=2).stderr
     assert toy.tried() == []
