@@ -58,12 +58,12 @@ def _put_batch(db: Database, commits: list[Commit]) -> int:
 
 
 _EXPERIMENT = """
-INSERT INTO experiments(id, oid, tree, parent, known, committed, subject, session,
-                        proposer, retrieval, seed_only)
-VALUES(?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)
+INSERT INTO experiments(id, oid, tree, parent, known, committed, subject, trailer,
+                        session, proposer, retrieval, seed_only)
+VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?7, ?8, ?9, ?10)
 ON CONFLICT(id) DO UPDATE SET tree = excluded.tree, parent = excluded.parent,
   known = 1, committed = excluded.committed, subject = excluded.subject,
-  session = excluded.session, proposer = excluded.proposer,
+  trailer = excluded.trailer, session = excluded.session, proposer = excluded.proposer,
   retrieval = excluded.retrieval, seed_only = excluded.seed_only
 """
 

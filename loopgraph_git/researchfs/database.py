@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from loopgraph_git.errors import StoreError, StoreKeptError
 from loopgraph_git.researchfs import schema
-from loopgraph_git.researchfs.migrations import migrate
+from loopgraph_git.researchfs.migrations import migrate, refuse_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -216,6 +216,8 @@ def _connect(name: str) -> sqlite3.Connection:
     )
     try:
         _probe_fts5(connection)
+        # before anything is changed
+        refuse_strangers(connection, name)
         _use_wal(connection)
         for setting in ("synchronous=NORMAL", "cache_size=-65536"):
             connection.execute(f"PRAGMA {setting}")

@@ -20,7 +20,7 @@ def migrate(
     again under the lock. Raises StoreKeptError for a newer database and for one that
     is not ours, before anything is changed.
     """
-    _refuse_strangers(connection, path, len(migrations))
+    refuse_strangers(connection, path, len(migrations))
     version = _version(connection)
     if 0 < version < len(migrations):
         _copy(connection, Path(f"{path}.v{version}"))
@@ -28,7 +28,10 @@ def migrate(
         _step(connection, migrations)
 
 
-def _refuse_strangers(connection: sqlite3.Connection, path: str, newest: int) -> None:
+def refuse_strangers(
+    connection: sqlite3.Connection, path: str, newest: int = len(MIGRATIONS)
+) -> None:
+    """Raise StoreKeptError for a newer database and for one that is not ours."""
     version = _version(connection)
     if version > newest:
         raise StoreKeptError(

@@ -14,6 +14,7 @@ from loopgraph_git.errors import RecordError
 from loopgraph_git.records import Kind, Record
 from loopgraph_git.researchfs import bodies, stubs
 from loopgraph_git.researchfs.database import clean, ids_json
+from loopgraph_git.researchfs.imports import import_row
 from loopgraph_git.researchfs.schema import row_id
 from loopgraph_git.researchfs.texts import METHOD_NAME
 
@@ -48,6 +49,7 @@ class _Batch:
     suggestions: list[Row] = field(default_factory=list)
     links: list[Row] = field(default_factory=list)
     retractions: list[Row] = field(default_factory=list)
+    imports: list[Row] = field(default_factory=list)
 
     def add(self, name: str, record: Record) -> None:
         """Add the rows of one record; raises RecordError before adding any."""
@@ -66,6 +68,8 @@ class _Batch:
                 self._add_link(row, bodies.link_of(record.commit, record.body))
             case Kind.RETRACT:
                 self._add_retraction(row, bodies.retraction_of(record.body))
+        if (imported := import_row(row, record)) is not None:
+            self.imports.append(imported)
         self.oids.add(record.commit)
         self.records.append(_record_row(row, name, record))
 
@@ -208,6 +212,7 @@ def _write(db: Database, batch: _Batch) -> None:
         ("suggestions", batch.suggestions),
         ("links", batch.links),
         ("retractions", batch.retractions),
+        ("imports", batch.imports),
     ):
         if rows:
             marks = ", ".join("?" * len(rows[0]))

@@ -75,12 +75,13 @@ CREATE TABLE experiments(
   known INTEGER NOT NULL,           -- 0: only named by records, commit not seen yet
   committed INTEGER NOT NULL,       -- the commit's time, seconds since the epoch
   subject TEXT NOT NULL,
-  session TEXT NOT NULL,
+  trailer TEXT NOT NULL,            -- the session that the commit itself names
   proposer TEXT NOT NULL,
   retrieval INTEGER REFERENCES retrievals(id),
   seed_only INTEGER,                -- 1: the diff changes nothing but a seed;
                                     -- null: it was not read yet
   -- from here on derived from outcomes, verdicts, links and retractions
+  session TEXT NOT NULL DEFAULT '', -- the trailer's, or that of an imported record
   listed INTEGER NOT NULL DEFAULT 0,-- 1: shown in lists; 0: a bare stub, or rewritten
   ts INTEGER NOT NULL DEFAULT 0,    -- committed, or the first record's time for a stub
   status TEXT,
@@ -138,6 +139,14 @@ CREATE TABLE records(
   line TEXT NOT NULL                -- the whole record, as it stands in the note
 ) STRICT;
 CREATE INDEX records_by_experiment ON records(experiment);
+
+-- A row per record that was adopted from somebody's log.
+CREATE TABLE imports(
+  id INTEGER PRIMARY KEY REFERENCES records(id),
+  row TEXT NOT NULL,                -- what names the row of the log in every clone
+  session TEXT NOT NULL
+) STRICT;
+CREATE INDEX imports_by_row ON imports(row);
 
 -- A row per question asked of the memory; the code it was about is its record's.
 CREATE TABLE retrievals(
@@ -274,7 +283,7 @@ TRIGGERS = "\n".join(
 DDL = f"{TABLES}\n{SEARCH_TABLES}\n{TRIGGERS}"
 
 CHILDREN_FIRST = (
-    "retractions", "links", "verdicts", "scores", "outcomes", "suggestions",
+    "retractions", "imports", "links", "verdicts", "scores", "outcomes", "suggestions",
     "experiment_texts", "experiment_methods", "method_sources", "retrievals",
     "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
 )  # fmt: skip

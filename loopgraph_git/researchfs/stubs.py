@@ -45,7 +45,7 @@ def stub_experiments(db: Database, oids: Iterable[str]) -> None:
     """Make a stub for every commit that has no row."""
     db.write_many(
         "INSERT INTO experiments(id, oid, tree, parent, known, committed, subject,"
-        " session, proposer, seed_only) VALUES(?, ?, '', NULL, 0, 0, '', '', '', 0)"
+        " trailer, proposer, seed_only) VALUES(?, ?, '', NULL, 0, 0, '', '', '', 0)"
         " ON CONFLICT(id) DO NOTHING",
         sorted((row_id("commit", oid), oid) for oid in oids),
     )

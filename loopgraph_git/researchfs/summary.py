@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from loopgraph_git.researchfs import imports
 from loopgraph_git.researchfs.database import ids_json
 from loopgraph_git.researchfs.texts import write_texts
 
@@ -104,9 +105,14 @@ class _Score:
 def settle(db: Database) -> None:
     """Derive anew what the open transaction touched; called before it commits."""
     linked = bool(db.rows("SELECT 1 FROM links LIMIT 1"))
-    ids = sorted(_linked(db, db.touched) if linked else db.touched)
+    touched = _linked(db, db.touched) if linked else db.touched
+    imported = imports.any_here(db)
+    ids = sorted(touched | imports.related(db, touched) if imported else touched)
     for start in range(0, len(ids), _CHUNK):
-        _settle_some(db, ids[start : start + _CHUNK], _SOURCES if linked else _ALONE)
+        part = ids[start : start + _CHUNK]
+        if imported:
+            imports.name_sessions(db, ids_json(part))
+        _settle_some(db, part, _SOURCES if linked else _ALONE)
     db.touched.clear()
     db.write("DELETE FROM temp.messages")
 
@@ -189,7 +195,7 @@ def _write_summaries(
     ],
 ) -> None:
     outcomes, verdicts, scores = found
-    moved = set(db.column(_MOVED, wanted))
+    moved = set(db.column(_MOVED, wanted)) | imports.stand_ins(db, wanted)
     known = set(
         db.column(
             "SELECT id FROM experiments WHERE known = 1"

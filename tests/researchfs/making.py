@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import count
 
 from loopgraph_git.records import (
@@ -67,6 +68,18 @@ def result(name: str, value: float | None = 1.0, **given) -> Record:
     envelope = {key: given.pop(key) for key in ("seq", "ts", "tree") if key in given}
     given = {"status": Status.OK, "metric": "val_bpb", "seconds": 300.0, **given}
     return record(Kind.RESULT, name, body_of(Result(value=value, **given)), **envelope)
+
+
+def imported(name: str, row: str, session: str, value: float = 1.0, **given) -> Record:
+    body = {"status": "ok", "metric": "val_bpb", "value": value}
+    whole = body | {"imported": row, "session": session}
+    return record(Kind.RESULT, name, whole, writer="imported", **given)
+
+
+def stand_in(name: str) -> Commit:
+    """Return a commit without files, for a row whose code is lost."""
+    tree = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+    return replace(commit(name, session="mar8"), tree=tree)
 
 
 def crash(name: str, **given) -> Record:

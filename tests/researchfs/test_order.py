@@ -17,11 +17,13 @@ from tests.researchfs.making import (
     SWIGLU,
     commit,
     crash,
+    imported,
     link,
     record,
     result,
     retract,
     retrieval,
+    stand_in,
     verdict,
 )
 
@@ -36,6 +38,7 @@ COMMITS = [
     ),
     commit("two again", tree="tree of two", parent="base", method=("gqa", "mine")),
     commit("three", parent="two", session="s2", retrieval="0123456789abcdef"),
+    stand_in("lost"),
 ]
 RECORDS = [
     ASKED,
@@ -53,6 +56,8 @@ RECORDS = [
     link("three", "elsewhere", seq=13),
     crash("never fetched", seq=14),
     result("never fetched", 3.0, seq=15, tree="another tree"),
+    imported("two", "row 1", "mar8", seq=16),
+    imported("lost", "row 1", "mar8", seq=17),
 ]
 LIBRARY = [Paper(key="arxiv:2002.05202", title="GLU, read whole", authors="Shazeer")]
 PASSAGES = [CHUNKS[0], CHUNKS[1].__class__(paper="lone", ord=1, title="t", body="b")]
