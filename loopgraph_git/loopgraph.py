@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from loopgraph_git.client import Answer, ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
-from loopgraph_git.errors import ConfigError, GitError, StoreError
-from loopgraph_git.git import bulk, refs, sync
+from loopgraph_git.errors import ConfigError, GitError, StoreError, StoreKeptError
+from loopgraph_git.git import bulk, sync
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.ledger import Ledger
 from loopgraph_git.reconcile import reconcile
@@ -42,13 +42,20 @@ _PARSED = 300
 
 
 class Synced(NamedTuple):
-    """What a sync moved, or would move: experiments and records, out and in."""
+    """What a sync moved, or would move: experiments and records, out and in.
+
+    `refused` has git's words where the remote took nothing, `left_out` names what of
+    the remote was not taken, `writer` is this clone's id where it had to change.
+    """
 
     remote: str
     experiments_sent: int
     records_sent: int
     experiments_new: int = 0
     records_new: int = 0
+    left_out: tuple[str, ...] = ()
+    refused: str = ""
+    writer: str = ""
 
 
 @contextmanager
@@ -86,7 +93,8 @@ class LoopGraph(Closing):
     def open(cls, folder: Path | str = ".", *, fresh: bool = False) -> Self:
         """Open the repository that a folder is in.
 
-        With `fresh` an index that cannot be read is thrown away; it is derived.
+        With `fresh` an index that cannot be read is thrown away; it is derived. One
+        that is busy, newer or something else's is not.
         Raises NotARepositoryError, ConfigError or StoreError.
         """
         repo = Repo(Path(folder))
@@ -97,8 +105,8 @@ class LoopGraph(Closing):
         path = repo.home / "researchfs.db"
         try:
             client = ResearchFSClient(path, packs=packs)
-        except StoreError:
-            if not fresh:
+        except StoreError as error:
+            if not fresh or isinstance(error, StoreKeptError):
                 raise
             ResearchFSClient.discard(path)
             client = ResearchFSClient(path, packs=packs)
@@ -127,33 +135,40 @@ class LoopGraph(Closing):
             self.client.store.become(client.store)
         return self.client.store.counts()
 
-    def sync(self, remote: str, *, dry_run: bool = False) -> Synced:
-        """Push what this clone wrote to a remote, fetch what others did, and index it.
+    def sync(
+        self,
+        remote: str,
+        *,
+        dry_run: bool = False,
+        push: bool = True,
+        ask: bool = False,
+    ) -> Synced:
+        """Fetch what others pushed to a remote, index it, and push what is ours.
 
-        Raises UsageError for an unknown remote, GitError when it cannot be reached;
-        nothing is lost by that, and the next sync sends it all.
+        `dry_run` asks nobody: it tells what was not sent yet. With `ask` git may ask
+        for a password. Raises UsageError for an unknown remote, GitError when it
+        cannot be read; nothing is lost by that, and the next sync sends it all.
         """
         sync.check_remote(self.repo, remote)
-        writer, before = self.notes.writer(), self.client.store.counts()
-        annotated = self.notes.annotated()
-        if not dry_run:
-            sync.fold(self.repo, writer, annotated)
-        waiting = sync.unfolded(self.repo, writer, annotated) if dry_run else 0
-        seen = self.repo.find(refs.remote_notes(remote, writer)) or ""
-        sent = Synced(
-            remote,
-            len(sync.unsent(self.repo, remote, writer)) + waiting,
-            sum(1 for _ in self.notes.records({refs.notes(writer): seen})),
-        )
         if dry_run:
-            return sent
-        sync.push(self.repo, remote, writer)
-        sync.fetch(self.repo, remote)
+            waiting = sync.pending(self.repo, remote)
+            return Synced(remote, waiting.experiments, waiting.records)
+        self.reconcile()
+        before = self.client.store.counts()
+        moved = sync.exchange(
+            self.repo, remote, self.notes.writer(), push=push, ask=ask
+        )
         self.reconcile()
         after = self.client.store.counts()
-        new = {name: after[name] - before[name] for name in ("experiments", "records")}
-        return sent._replace(
-            experiments_new=new["experiments"], records_new=new["records"]
+        return Synced(
+            remote,
+            moved.experiments,
+            moved.records,
+            after["experiments"] - before["experiments"],
+            after["records"] - before["records"],
+            moved.left_out,
+            moved.refused,
+            moved.writer,
         )
 
     def record(self, commit: Oid, result: Result) -> Record:

@@ -14,6 +14,7 @@ NOTES = "refs/notes/loopgraph/"
 REMOTE_NOTES = "refs/notes/loopgraph-remote/"
 KEEP = "refs/loopgraph/keep/"
 REMOTE_KEEP = "refs/loopgraph/remotes/"
+_WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 def pin(oid: Oid) -> str:
@@ -39,6 +40,24 @@ def remote_keep(remote: str, writer: str) -> str:
 def remote_notes(remote: str, writer: str) -> str:
     """Return where a writer's notes are tracked after a fetch."""
     return f"{REMOTE_NOTES}{remote}/{writer}"
+
+
+def tracking(remote: str, ref: str) -> str:
+    """Return where a ref of a writer is tracked after a fetch."""
+    start, writer = ref.rsplit("/", 1)
+    named = remote_notes if f"{start}/" == NOTES else remote_keep
+    return named(remote, writer)
+
+
+def is_writers(ref: str, remote: str | None = None) -> bool:
+    """Say whether a ref is notes or an archive of a writer, here or of a remote."""
+    starts = (KEEP, NOTES)
+    if remote is not None:
+        starts = (remote_keep(remote, ""), remote_notes(remote, ""))
+    return any(
+        ref.startswith(start) and _WRITER.match(ref.removeprefix(start))
+        for start in starts
+    )
 
 
 def session_branch(session: str) -> str:
