@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-all check fix docs clean
+.PHONY: demo test test-all fuzz check fix docs clean
 
 demo: $(VENV)/.train
 	$(BIN)/git-lg demo loopgraph-demo -n 6
@@ -16,6 +16,10 @@ test: $(VENV)/.dev $(VENV)/.train
 
 test-all: test
 	$(BIN)/python -m pytest -m slow
+
+# ten thousand hostile inputs of every kind; meant for the night
+fuzz: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto tests/fuzz
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check

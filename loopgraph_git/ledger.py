@@ -52,7 +52,12 @@ class Ledger:
         # one process for all of them: this is most of what a question costs
         found = self.repo.refs(*_READ, refs.PINS)
         pinned = {refs.pinned(ref) for ref in found if ref.startswith(refs.PINS)}
-        tips = {ref: tip for ref, tip in found.items() if ref.startswith(_READ)}
+        # what is not ASCII is no name of a writer, nor a text that an index can hold
+        tips = {
+            ref: tip
+            for ref, tip in found.items()
+            if ref.startswith(_READ) and ref.isascii()
+        }
         seen = self.store.ref_tips()
         fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
         moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from loopgraph_git.cli import main
 from loopgraph_git.config import load_config
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 # enough to find what an edit breaks; HYPOTHESIS_PROFILE=thorough looks longer
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
+# `make fuzz`; what is slow to make is never too slow by night
+settings.register_profile(
+    "nightly",
+    max_examples=10_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 SEALED = {

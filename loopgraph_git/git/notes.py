@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from loopgraph_git.git.repo import Repo
 
-NOTE_LIMIT_BYTES = 4 * 1024 * 1024
+NOTE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class Notes:
@@ -37,7 +37,10 @@ class Notes:
         if not path.exists():
             with locked(self._lock):
                 if not path.exists():
-                    path.write_text(secrets.token_hex(6) + "\n")
+                    # at once: a reader without the lock must not find it half made
+                    fresh = path.with_name("writer.new")
+                    fresh.write_text(secrets.token_hex(6) + "\n")
+                    fresh.replace(path)
         return path.read_text().strip()
 
     def make(
@@ -122,14 +125,15 @@ class Notes:
         """
         blobs = [blob for ref, tip in since.items() for blob in self._changed(ref, tip)]
         for _, kind, content in self._repo.objects(blobs):
-            if kind == "blob" and len(content) <= NOTE_LIMIT_BYTES:
-                yield from _lines(content)
+            if kind == "blob":
+                yield from _lines(content[:NOTE_LIMIT_BYTES])
 
     def _changed(self, ref: str, tip: str) -> list[str]:
         if not tip or self._repo.find(tip) is None:
-            listing = self._repo.text("notes", f"--ref={ref}", "list")
+            # a stranger may have pushed a ref that holds no notes at all
+            listing = self._repo.maybe("notes", f"--ref={ref}", "list") or ""
             return [row.split()[0] for row in listing.splitlines()]
-        listing = self._repo.text("diff-tree", "-r", "--no-renames", tip, ref)
+        listing = self._repo.text("diff-tree", "-r", "--no-renames", tip, ref, "--")
         rows = (row.split() for row in listing.splitlines())
         return [row[3] for row in rows if not row[3].startswith("00000000")]
 

@@ -156,7 +156,7 @@ class Repo:
     def find(self, rev: str) -> Oid | None:
         """Return the commit that a rev names, or None."""
         # a leading dash would be read as an option
-        if not rev or rev.startswith("-") or "\0" in rev or "\n" in rev:
+        if not rev or rev.startswith(("-", "^")) or "\0" in rev or "\n" in rev:
             return None
         found = self.maybe("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
         return None if found is None else Oid(found)

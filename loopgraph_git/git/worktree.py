@@ -6,18 +6,31 @@ It lives under the repository's common directory. Untracked things that a run ne
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from loopgraph_git.errors import ConfigError, GitError, UsageError
 from loopgraph_git.git import refs
 from loopgraph_git.git.repo import Repo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from loopgraph_git.records import Oid
+
+# what git writes into a lock of its own while it makes a worktree
+_MAKING = "initializing"
+_UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD",
+              "REVERT_HEAD", "BISECT_LOG")  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """A worktree of ours as git has registered it: its folder, and git's own."""
+
+    folder: Path
+    admin: Path
 
 
 def open_session(repo: Repo, session: str, *, baseline: Oid) -> Repo:
@@ -30,12 +43,12 @@ def open_session(repo: Repo, session: str, *, baseline: Oid) -> Repo:
     if repo.find(branch) is None:
         _check_free(repo, branch)
         repo.update_refs((branch, str(baseline), ""))
-    return _open(repo, repo.home / "worktrees" / session, branch.split("/", 2)[2])
+    return _open(repo, session, branch.removeprefix("refs/heads/"))
 
 
 def open_detached(repo: Repo, name: str, commit: Oid) -> Repo:
     """Return a worktree of ours with HEAD detached at a commit."""
-    tree = _open(repo, repo.home / "worktrees" / name, str(commit))
+    tree = _open(repo, name, "--detach", str(commit))
     move(tree, commit)
     return tree
 
@@ -51,22 +64,128 @@ def _check_free(repo: Repo, branch: str) -> None:
         raise UsageError(f"git refuses {branch!r} as the name of a branch")
 
 
-def _open(repo: Repo, folder: Path, target: str) -> Repo:
+def _open(repo: Repo, name: str, *target: str) -> Repo:
+    """Return the worktree of that name, made anew where it is not one of ours.
+
+    The caller holds the session's lock.
+    """
+    folder = home(repo) / name
     if (folder / ".git").exists():
-        try:
-            return Repo(folder)
-        except GitError:
-            shutil.rmtree(folder)
-    repo.run("worktree", "prune")
+        tree = opened(repo, folder)
+        if tree is not None:
+            return tree
+        shutil.rmtree(folder)
+    for entry in dead(repo):
+        if entry.folder.name == name:
+            forget(entry)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    kind = ["--detach"] if len(target) in (40, 64) else []
+    options, rev = target[:-1], target[-1]
     try:
-        repo.run("worktree", "add", "--quiet", *kind, str(folder), target)
+        repo.run("worktree", "add", "--quiet", *options, str(folder), rev)
     except GitError as error:
         if "already" in str(error):
             raise UsageError(f"{error}: leave that branch there first") from error
         raise
     return Repo(folder)
+
+
+def home(repo: Repo) -> Path:
+    """Return the folder of our worktrees."""
+    return repo.home / "worktrees"
+
+
+def opened(repo: Repo, folder: Path) -> Repo | None:
+    """Return a worktree that is there, or None where it is none of this repository.
+
+    Where a whole repository was copied, its worktrees still belong to the original.
+    """
+    if not (folder / ".git").is_file():
+        return None
+    try:
+        tree = Repo(folder)
+    except GitError:
+        return None
+    same = os.path.realpath(tree.common_dir) == os.path.realpath(repo.common_dir)
+    return tree if same else None
+
+
+def dead(repo: Repo) -> list[Entry]:
+    """Return what git has registered of worktrees of ours that are not there.
+
+    Others are not looked at: a worktree on a disk that is not mounted is the user's.
+    """
+    return [entry for entry in _entries(repo) if not _belongs(entry)]
+
+
+def forget(entry: Entry) -> None:
+    """Delete what git has registered of a dead worktree, as `git worktree prune` does.
+
+    The caller holds the session's lock.
+    """
+    shutil.rmtree(entry.admin)
+
+
+def _entries(repo: Repo) -> Iterator[Entry]:
+    ours = (repo.common_dir.name, "loopgraph", "worktrees")
+    for path in sorted((repo.common_dir / "worktrees").glob("*/gitdir")):
+        admin = path.parent
+        # a repository that was moved or copied names the place it was at before
+        folder = Path(os.path.normpath(admin / path.read_text().strip())).parent
+        if folder.parts[-4:-1] == ours and not is_locked(admin):
+            yield Entry(folder, admin)
+
+
+def _belongs(entry: Entry) -> bool:
+    try:
+        text = (entry.folder / ".git").read_text()
+    except OSError:
+        return False
+    named = entry.folder / text.removeprefix("gitdir:").strip()
+    return os.path.realpath(named) == os.path.realpath(entry.admin)
+
+
+def is_locked(admin: Path) -> bool:
+    """Say whether the user has locked a worktree, by git's folder of it."""
+    try:
+        return (admin / "locked").read_text().strip() != _MAKING
+    except OSError:
+        return False
+
+
+def remove(repo: Repo, tree: Repo) -> None:
+    """Remove a worktree of ours with all that is in it; raises GitError."""
+    # twice: a lock that a killed `git worktree add` left is no reason to keep it
+    repo.run("worktree", "remove", "--force", "--force", str(tree.root))
+
+
+def is_under_way(tree: Repo) -> bool:
+    """Say whether a rebase, a merge or the like has stopped halfway."""
+    return any((tree.git_dir / name).exists() for name in _UNDER_WAY)
+
+
+def is_only_here(repo: Repo, tree: Repo) -> bool:
+    """Say whether the commit of a worktree is kept by nothing but its HEAD."""
+    head = tree.find("HEAD")
+    if head is None:
+        return False
+    # else its own HEAD would count too
+    refs_alone = ("--not", "--single-worktree", "--all")
+    return bool(repo.text("rev-list", "--max-count=1", head, *refs_alone))
+
+
+def changed(tree: Repo) -> Iterator[str]:
+    """Yield the files that are not as they were committed, ignored ones too.
+
+    Links are left out: what they point to stays.
+    """
+    listing = tree.run(
+        "--no-optional-locks", "status", "--porcelain", "-z", "--no-renames",
+        "--untracked-files=all", "--ignored=traditional",
+    )  # fmt: skip
+    for row in os.fsdecode(listing).split("\0"):
+        path = row[3:]
+        if path and not (tree.root / path.rstrip("/")).is_symlink():
+            yield path
 
 
 def move(tree: Repo, commit: Oid) -> None:
@@ -95,6 +214,10 @@ def link(repo: Repo, tree: Repo, paths: Iterable[str]) -> None:
             raise ConfigError(
                 f"link: {path!r} is not in {repo.root}: make it, or take it out of "
                 ".loopgraph.yml"
+            )
+        if not target.parent.resolve().is_relative_to(tree.root.resolve()):
+            raise ConfigError(
+                f"link: a folder of {path!r} is a link: it leads elsewhere"
             )
         if target.is_symlink():
             target.unlink()

@@ -7,6 +7,7 @@ database can hold, and a record that fails is left out, never an error.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K", Status, Judgement)
 INTEGER_LIMIT = 2**63
+_LARGEST = 1e100
+"""Sums, squares and means of what is smaller stay finite."""
+_RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,8 @@ def link_of(commit: Oid, body: Mapping[str, Any]) -> Link:
 def retraction_of(body: Mapping[str, Any]) -> Retraction:
     """Read the body of a retraction: `target` and `reason`; raises RecordError."""
     target = _text(body, "target")
-    if not target:
-        raise RecordError("a retraction names no target")
+    if not _RECORD_ID.match(target):
+        raise RecordError("a retraction names no target that is an id")
     return Retraction(target, _text(body, "reason"))
 
 
@@ -122,17 +126,15 @@ def _as_text(value: object) -> str:
 
 
 def _as_number(value: object) -> float:
-    if type(value) is float and math.isfinite(value):
+    if type(value) is float and -_LARGEST <= value <= _LARGEST:
         return value  # the usual case first: a reindex reads a million of them
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise RecordError("is not a number")
-    try:
-        number = float(value)
-    except OverflowError as error:
-        raise RecordError("is too large") from error
-    if not math.isfinite(number):
+    if isinstance(value, float) and not math.isfinite(value):
         raise RecordError("is not finite")
-    return number
+    if abs(value) > _LARGEST:
+        raise RecordError("is too large")
+    return float(value)
 
 
 def _as_integer(value: object) -> int:

@@ -55,6 +55,7 @@ class _Batch:
         """Add the rows of one record; raises RecordError before adding any."""
         row = row_id("record", name)
         experiment = row_id("commit", record.commit)
+        line = _record_row(row, name, record)
         match record.kind:
             case Kind.RESULT:
                 result = bodies.result_members(record.body)
@@ -71,7 +72,7 @@ class _Batch:
         if (imported := import_row(row, record)) is not None:
             self.imports.append(imported)
         self.oids.add(record.commit)
-        self.records.append(_record_row(row, name, record))
+        self.records.append(line)
 
     def _add_retrieval(self, row: int, value: Retrieval) -> None:
         self.retrievals.append(

@@ -62,6 +62,10 @@ _COUNTS = {
     "chunks": "SELECT count(*) FROM chunks",
 }
 _PREFIX = 4
+# a result belongs to the tree of its commit, where that is known
+_BELIEVED = (
+    "r.id NOT IN (SELECT target FROM retractions) AND (e.known = 0 OR r.tree = e.tree)"
+)
 
 
 def experiments(
@@ -200,8 +204,9 @@ def records_of(db: Database, commit: str) -> list[Record]:
 def results_of(db: Database, commit: str) -> list[Result]:
     """Return the runs of a commit that count; see Store.results_of."""
     lines = db.column(
-        "SELECT r.line FROM records r JOIN outcomes o USING(id)"
-        " WHERE r.experiment = ? AND r.id NOT IN (SELECT target FROM retractions)"
+        "SELECT r.line FROM records r JOIN outcomes o USING(id)"  # noqa: S608
+        " JOIN experiments e ON e.id = r.experiment"
+        f" WHERE r.experiment = ? AND {_BELIEVED}"
         " ORDER BY r.ts, r.seq, r.record",
         row_id("commit", commit),
     )
@@ -213,10 +218,10 @@ def results(
 ) -> list[tuple[Oid, Result]]:
     """Return the runs of one protocol; see Store.results."""
     rows = db.rows(
-        "SELECT e.oid, r.line FROM outcomes o JOIN records r USING(id)"
+        "SELECT e.oid, r.line FROM outcomes o JOIN records r USING(id)"  # noqa: S608
         " JOIN experiments e ON e.id = o.experiment"
         " WHERE o.protocol = ? AND ? IN ('', o.platform)"
-        " AND o.id NOT IN (SELECT target FROM retractions)"
+        f" AND {_BELIEVED}"
         " ORDER BY r.ts, r.seq, r.record",
         protocol,
         platform,

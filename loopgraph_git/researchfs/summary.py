@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _CHUNK = 5000
 _RETRACTED = "(SELECT target FROM retractions)"
 
-_REWRITTEN = f"l.how NOT IN ('squash', 'cherry-pick', 'merge') AND l.id NOT IN {_RETRACTED}"
+_REWRITTEN = (
+    f"l.how NOT IN ('squash', 'cherry-pick', 'merge') AND l.id NOT IN {_RETRACTED}"
+)
 # every experiment that hands its results on to a target, itself included
 _SOURCES = f"""
 WITH RECURSIVE sources(target, source) AS (
@@ -42,7 +44,9 @@ _OUTCOMES = f"""
 SELECT s.target, o.status, o.metric, o.value, o.seconds, o.peak_memory_mb, o.protocol,
        o.platform, o.excerpt, o.tokens, r.ts
   FROM sources s JOIN records r ON r.experiment = s.source JOIN outcomes o USING(id)
- WHERE o.id NOT IN {_RETRACTED} ORDER BY s.target, r.ts, r.seq, r.record
+  JOIN experiments own ON own.id = s.source
+ WHERE o.id NOT IN {_RETRACTED} AND (own.known = 0 OR r.tree = own.tree)
+ ORDER BY s.target, r.ts, r.seq, r.record
 """  # noqa: S608
 _VERDICTS = f"""
 SELECT s.target, v.value, v.reason, v.baseline, v.delta, v.noise, r.ts
