@@ -40,6 +40,7 @@ _COMMANDS = {
     "export": ("export", "Write results.tsv, CSV, JSON lines or Parquet."),
     "reindex": ("upkeep", "Rebuild the index from git alone."),
     "doctor": ("upkeep", "Check git, index, settings and tools."),
+    "gc": ("gc", "Remove worktrees, logs and journals that nothing needs."),
     "completion": ("completion", "Print a script that completes `git lg` in a shell."),
     "demo": ("demo", "Make a small repository and run experiments in it."),
 }

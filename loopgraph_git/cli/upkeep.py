@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json
-from loopgraph_git.health import Finding, examine
-from loopgraph_git.loop.trust import is_trusted
+from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.git.repo import Repo
+from loopgraph_git.health import examine, mend
 from loopgraph_git.loopgraph import LoopGraph
+
+if TYPE_CHECKING:
+    from loopgraph_git.health import Finding
 
 
 @click.command()
@@ -35,47 +38,40 @@ def reindex(*, json_: bool) -> None:
 
 
 @click.command()
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and say what.")
 @click.option(
     "--dump", is_flag=True, help="Print every row of the index as JSON lines."
 )
 @as_json
-def doctor(*, dump: bool, json_: bool) -> None:
-    """Check git, the index, the settings and the tools, and say what to do.
+def doctor(*, fix: bool, dump: bool, json_: bool) -> None:
+    """Check git, hooks, records, index and settings, and say what to do.
 
-    Example: git lg doctor
+    `look` marks what needs you, and ends with 1. With --fix, commits that a gc would
+    take are pinned, a damaged index is built anew, hooks of ours are brought up to
+    date and dead worktrees of ours let go of. Your configuration, branches and files
+    are never changed: there the command to run is named.
+
+    Example: git lg doctor --fix
     """
-    with LoopGraph.open() as lab:
-        lab.reconcile()
-        if dump:
-            for line in lab.dump():
-                click.echo(line)
-            return
-        findings = [*_tools(lab), *examine(lab)]
+    if dump:
+        for line in opened().dump():
+            click.echo(line)
+        return
+    repo = Repo(Path.cwd())
+    mended = mend(repo) if fix else []
+    findings = [*mended, *examine(repo)]
     if json_:
         render.emit_json("doctor", [finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            mark = (
-                click.style("ok  ", fg="green")
-                if finding.ok
-                else click.style("look", fg="red")
-            )
-            click.echo(f"{mark} {finding.subject}: {render.plain(finding.words)}")
+            subject, words = map(render.plain, (finding.subject, finding.words))
+            click.echo(f"{_mark(finding)} {subject}: {words}")
     click.get_current_context().exit(0 if all(x.ok for x in findings) else 1)
 
 
-def _tools(lab: LoopGraph) -> list[Finding]:
-    """Look at what lies outside the repository: git, SQLite, trust, the command."""
-    version = lab.repo.text("version").removeprefix("git version ")
-    found = [Finding("git", version), Finding("python", platform.python_version())]
-    command = lab.config.run[0]
-    if shutil.which(command) is None:
-        words = f"`{command}` is not on PATH: install it, or change `run`"
-        found.append(Finding("command", words, ok=False))
-    if not is_trusted(lab.repo, lab.trusted_config):
-        words = "not trusted: read .loopgraph.yml, then `git lg trust`"
-        found.append(Finding("trust", words, ok=False))
-    if lab.repo.config("alias.lg"):
-        words = "your alias `lg` gets every call that is no command of ours"
-        found.append(Finding("alias", words))
-    return found
+def _mark(finding: Finding) -> str:
+    if finding.fixed:
+        return click.style("did ", fg="yellow")
+    if finding.ok:
+        return click.style("ok  ", fg="green")
+    return click.style("look", fg="red")

@@ -286,7 +286,14 @@ class Store(Closing):
 
     def check(self) -> list[str]:
         """Return what is wrong with the database, in words; nothing if all is well."""
-        return [*self._check_search(), *self._check_tables()]
+        return [*self._check_schema(), *self._check_search(), *self._check_tables()]
+
+    def _check_schema(self) -> Iterator[str]:
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        with Store.open(":memory:") as fresh:
+            missing = {*fresh.db.column(sql)} - {*self.db.column(sql)}
+        if missing:
+            yield f"the table {min(missing)} is missing: run `git lg reindex`"
 
     def _check_search(self) -> Iterator[str]:
         for table in schema.SEARCHED_TABLES:
