@@ -43,11 +43,13 @@ def stub_retrievals(db: Database, names: Iterable[str]) -> None:
 
 def stub_experiments(db: Database, oids: Iterable[str]) -> None:
     """Make a stub for every commit that has no row."""
+    rows = [(row_id("commit", oid), oid) for oid in oids]
     db.write_many(
         "INSERT INTO experiments(id, oid, tree, parent, known, committed, subject,"
         " trailer, proposer, seed_only) VALUES(?, ?, '', NULL, 0, 0, '', '', '', 0)"
         " ON CONFLICT(id) DO NOTHING",
-        sorted((row_id("commit", oid), oid) for oid in oids),
+        # what this transaction wrote is there
+        sorted(row for row in rows if row[0] not in db.touched),
     )
 
 

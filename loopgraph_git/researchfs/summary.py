@@ -234,7 +234,8 @@ def _measured(
     """Return status, metric, value, runs, cost, way and excerpt of the runs."""
     if not outcomes:
         return (None, "", None, 0, 0.0, None, "", "", "", 0)
-    shown = ([item for item in outcomes if item.status == "ok"] or outcomes)[-1]
+    well = [item for item in outcomes if item.status == "ok"]
+    shown = (well or outcomes)[-1]
     metric, protocol, platform = scores[-1].way if scores else shown.way
     return (
         shown.status,

@@ -1,8 +1,7 @@
-"""`reindex` and `doctor`: the index is derived, and everything can be checked."""
+"""`doctor`: everything can be checked, and some of it mended."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,29 +11,9 @@ from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.health import examine, mend
-from loopgraph_git.loopgraph import LoopGraph
 
 if TYPE_CHECKING:
     from loopgraph_git.health import Finding
-
-
-@click.command()
-@as_json
-def reindex(*, json_: bool) -> None:
-    """Rebuild the index from refs, notes and packs alone.
-
-    Nothing is lost by this: the index holds nothing that git does not.
-
-    Example: git lg reindex
-    """
-    started = time.monotonic()
-    with LoopGraph.open(fresh=True) as lab:
-        counts = lab.reindex()
-    if json_:
-        render.emit_json("reindex", counts)
-    else:
-        words = ", ".join(f"{count} {name}" for name, count in counts.items())
-        click.echo(f"indexed {words} in {time.monotonic() - started:.2f} s")
 
 
 @click.command()
