@@ -22,6 +22,8 @@ from loopgraph_git.git.repo import Repo
 from loopgraph_git.records import Kind, Oid
 from tests.conftest import SOURCE, git
 
+pytestmark = pytest.mark.long
+
 STRICT = (
     "receive.fsckObjects=true transfer.fsckObjects=true "
     "receive.denyNonFastForwards=true receive.denyDeletes=true"

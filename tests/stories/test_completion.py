@@ -99,6 +99,7 @@ def test_bash_alone(shell):
     ]
 
 
+@pytest.mark.long
 def test_bash_through_git(shell):
     for idx, start in ((1, "git lg"), (3, "git -C . lg")):
         answers = shell(
@@ -110,6 +111,7 @@ def test_bash_through_git(shell):
         assert answers == ["show", "side", "mar8"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not GITS.exists(), reason="needs git's own completion for bash")
 def test_bash_through_the_real_completion_of_git(shell):
     answers = shell(
@@ -120,6 +122,7 @@ def test_bash_through_the_real_completion_of_git(shell):
     assert answers == ["show", "side", "mar8"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
 def test_fish(shell):
     answers = shell(
@@ -136,6 +139,7 @@ def test_fish(shell):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
 def test_zsh(shell):
     # without a terminal zsh completes nothing: what it would be told is printed
