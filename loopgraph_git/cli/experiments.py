@@ -11,7 +11,7 @@ from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened
 from loopgraph_git.cli.progress import Shown, Stop
 from loopgraph_git.errors import RecipeError, UsageError
-from loopgraph_git.git import refs, worktree
+from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.library import recipes
 from loopgraph_git.loop import gate, measure, runner
@@ -164,6 +164,8 @@ def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
     if budget is not None:
         lab.config = lab.config.with_budget(budget)
     commit = lab.repo.oid(rev)
+    # before anything is said of it: a reset must not take what was measured
+    commits.pin(lab.repo, commit)
     if not lab.repo.bare and lab.repo.text("status", "--porcelain", "-uno"):
         click.echo("note: uncommitted changes are not part of this run", err=True)
     with Shown(lab.config.metric) as shown, Stop(shown.say) as stop:

@@ -280,6 +280,11 @@ def test_run_records_the_outcome_of_any_commit(toy):
     git(toy.root, "commit", "-qam", "Break")
     failed = toy.lg("run", code=1)
     assert "ModuleNotFoundError" in failed.stdout
+    broken = git(toy.root, "rev-parse", "HEAD")
+    git(toy.root, "reset", "-q", "--hard", "HEAD~")
+    git(toy.root, "reflog", "expire", "--expire=now", "--all")
+    git(toy.root, "gc", "-q", "--prune=now")
+    assert "nothing_of_that_name" in git(toy.root, "show", f"{broken}:train.py")
 
 
 def test_an_llm_proposes_over_the_real_protocol(toy):
