@@ -86,20 +86,21 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        plain = self._read()
-        self.plan = _value(Plan, plain.get("plan"))
-        self.entry = _entry(plain.get("entry"))
+        try:
+            plain = self._read()
+            self.plan = _value(Plan, plain.get("plan"))
+            self.entry = _entry(plain.get("entry"))
+        except (OSError, TypeError, ValueError) as error:
+            raise LoopGraphError(
+                f"the journal {self._path} cannot be read ({error}): move it away; "
+                "every experiment it names is pinned and stays readable"
+            ) from error
 
     def _read(self) -> dict[str, Any]:
         try:
             plain = json.loads(self._path.read_text("utf-8"))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
-            raise LoopGraphError(
-                f"the journal {self._path} cannot be read ({error}): move it away; "
-                "every experiment it names is pinned and stays readable"
-            ) from error
         return plain if isinstance(plain, dict) else {}
 
     def write(self, *, plan: Plan | None, entry: Entry | None) -> None:

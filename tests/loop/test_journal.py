@@ -55,8 +55,9 @@ def test_fields_of_another_version_are_left_out(tmp_path):
     assert Journal(path).entry == ENTRY
 
 
-def test_a_journal_that_cannot_be_read_says_what_to_do(tmp_path):
-    (tmp_path / "s.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", '{"plan": {}}', '{"entry": {"stage": "odd"}}'])
+def test_a_journal_that_cannot_be_read_says_what_to_do(tmp_path, text):
+    (tmp_path / "s.json").write_text(text)
     with pytest.raises(LoopGraphError, match="move it away"):
         Journal(tmp_path / "s.json")
 
