@@ -62,11 +62,11 @@ class Ledger:
         fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
         moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
         pinned |= sync.archived(self.repo, [ref for ref in fresh if ref not in moved])
-        known = self.store.known_commits()
-        if not fresh and pinned <= known and seen == tips:
+        if not fresh and seen == tips and pinned <= self.store.known(pinned):
             return
         records = list(self.notes.records(moved))
-        wanted = (pinned | {record.commit for record in records}) - known
+        wanted = pinned | {record.commit for record in records}
+        wanted -= self.store.known(wanted)
         with self.store.transaction():
             self.store.put_commits(commits.read_commits(self.repo, wanted))
             self.store.put_records(records)

@@ -61,7 +61,7 @@ def _catch_up(
     """
     fresh = [ref for ref, mark in view.marks.items() if known.marks.get(ref) != mark]
     found = branches.find(ledger.repo, view, fresh, known.judged)
-    added = set(found.commits) - ledger.store.known_commits()
+    added = set(found.commits) - ledger.store.known(found.commits)
     if added:
         try:
             commits.pin(ledger.repo, *sorted(added))
@@ -112,7 +112,6 @@ def _land(
     if not (unread or added or anew):
         return
     tried = ledger.store.experiments(limit=landed.EXPERIMENTS)
-    here = ledger.store.known_commits()
     for starts, ends, items in (
         (unread, known.others, tried),
         (tips, (), [item for item in tried if anew or item.commit in added]),
@@ -121,6 +120,7 @@ def _land(
             since = min(item.ts for item in items)
             found = landed.landings(ledger.repo, starts, ends, since=since)
             # merged as it is, an experiment is the same commit: nothing to link
+            here = ledger.store.known(commit.oid for commit in found)
             new = [commit for commit in found if commit.oid not in here]
             for link in landed.links(ledger.repo, new, items, tips):
                 _link(ledger, link)

@@ -75,9 +75,20 @@ def read_commits(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
 
     Their changes are not read: that takes ten times as long as all the rest.
     """
-    for name, kind, content in repo.objects(sorted(set(oids))):
+    for name, kind, content in repo.objects(_present(repo, sorted(set(oids)))):
         if kind == "commit":
             yield _parse(Oid(name), content)
+
+
+def _present(repo: Repo, oids: list[str]) -> list[str]:
+    """Leave out what a partial clone would ask its remote for."""
+    if not oids or not repo.partial:
+        return oids
+    listing = repo.text(
+        "rev-list", "--no-walk=unsorted", "--ignore-missing", "--missing=allow-any",
+        "--stdin", stdin="".join(f"{oid}\n" for oid in oids).encode(),
+    )  # fmt: skip
+    return listing.splitlines()
 
 
 def _parse(oid: Oid, content: bytes) -> Commit:
@@ -105,7 +116,8 @@ def read_whole(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
     """Read commits with what they changed against their first parents, cut to size.
 
     A commit without a parent has the empty change, and so has one whose parent, or its
-    files, this clone does not have.
+    files, this clone does not have. A partial clone is not asked: it would fetch file by
+    file.
     """
     found = list(read_commits(repo, oids))
     for start in range(0, len(found), _BATCH):
@@ -116,7 +128,7 @@ def read_whole(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
 
 
 def _changes(repo: Repo, oids: list[Oid]) -> dict[str, str]:
-    if not oids:
+    if not oids or repo.partial:
         return {}
     try:
         raw = repo.run(

@@ -151,7 +151,7 @@ class _Matching:
         yield _link(item, commit, how)
 
     def _with_patch(self, left: Sequence[Landing]) -> Iterator[Link]:
-        if not left or not self.experiments or is_partial(self.repo):
+        if not left or not self.experiments or self.repo.partial:
             return
         own = [(x.commit, x.parent) for x in self.experiments if x.parent]
         ranges = list(self._ranges())
@@ -200,11 +200,6 @@ def _link(item: Experiment, commit: Landing, how: str) -> Link:
     return Link(item.commit, commit.oid, how, item.tree == commit.tree)
 
 
-def is_partial(repo: Repo) -> bool:
-    """Say whether blobs may have to be fetched: patches then cost the network."""
-    return repo.ok("config", "--get-regexp", r"^remote\..*\.promisor$")
-
-
 def patch_ids(repo: Repo, pairs: Iterable[tuple[Oid, Oid]]) -> dict[Oid, str]:
     """Return the stable ids of patches, by commit; each pair is (commit, before).
 
@@ -236,7 +231,7 @@ def pairs(
     trees = {nodes[oid].tree: oid for oid in reversed(move.new)}
     told = {oid: trees[nodes[oid].tree] for oid in move.old if nodes[oid].tree in trees}
     left = [oid for oid in move.old if oid not in told]
-    if left and not is_partial(repo):
+    if left and not repo.partial:
         wanted = [oid for oid in (*left, *move.new) if nodes[oid].parents]
         ids = patch_ids(repo, [(oid, nodes[oid].parents[0]) for oid in wanted])
         patches = {ids[oid]: oid for oid in reversed(move.new) if oid in ids}

@@ -142,6 +142,11 @@ class Repo:
         return status, _bytes(out), _bytes(error)
 
     @cached_property
+    def partial(self) -> bool:
+        """Whether what is missing here would be fetched, one object after the other."""
+        return self.ok("config", "--get-regexp", r"^remote\..*\.promisor$")
+
+    @cached_property
     def identity(self) -> dict[str, str]:
         """Environment for our own writes where the user has configured no name."""
         if self.ok("var", "GIT_COMMITTER_IDENT") and self.ok("var", "GIT_AUTHOR_IDENT"):

@@ -22,11 +22,12 @@ from loopgraph_git.records import (
     Status,
 )
 from loopgraph_git.researchfs.bodies import result_of
+from loopgraph_git.researchfs.database import ids_json
 from loopgraph_git.researchfs.definitions import decode_method
 from loopgraph_git.researchfs.schema import row_id, table_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from loopgraph_git.researchfs.database import Database
 
@@ -227,6 +228,18 @@ def results(
         platform,
     )
     return [(Oid(oid), result_of(Record.decode(line).body)) for oid, line in rows]
+
+
+def known(db: Database, oids: Iterable[str]) -> set[str]:
+    """Return those of some commits that were indexed; see Store.known."""
+    rows = [row_id("commit", oid) for oid in oids]
+    if not rows:
+        return set()
+    sql = (
+        "SELECT oid FROM experiments WHERE known = 1"
+        " AND id IN (SELECT value FROM json_each(?))"
+    )
+    return set(db.column(sql, ids_json(rows)))
 
 
 def counts(db: Database) -> dict[str, int]:

@@ -252,14 +252,13 @@ class Store(Closing):
         """
         return reading.results(self.db, protocol=protocol, platform=platform)
 
-    def known_commits(self) -> set[str]:
-        """Return the oids of all commits that were indexed, stubs left out."""
-        return set(self.db.column("SELECT oid FROM experiments WHERE known = 1"))
+    def known(self, oids: Iterable[str]) -> set[str]:
+        """Return those of some commits that were indexed, stubs left out."""
+        return reading.known(self.db, oids)
 
     def knows(self, commit: str) -> bool:
-        """Say whether one commit was indexed; cheaper than `known_commits`."""
-        sql = "SELECT 1 FROM experiments WHERE known = 1 AND oid = ?"
-        return bool(self.db.rows(sql, commit))
+        """Say whether a commit was indexed."""
+        return bool(self.known([commit]))
 
     def counts(self) -> dict[str, int]:
         """Return how many experiments, records, methods, ... are known."""

@@ -115,8 +115,8 @@ def test_a_partial_clone_asks_for_no_blobs(repo, tmp_path):
     clone = tmp_path / "partial"
     git(repo.root, "clone", "-q", "--filter=blob:none", "--no-checkout",
         repo.root.as_uri(), str(clone))  # fmt: skip
-    assert landed.is_partial(Repo(clone))
-    assert not landed.is_partial(repo)
+    assert Repo(clone).partial
+    assert not repo.partial
 
 
 def test_what_was_seen_is_read_back_and_damage_is_nothing_seen(repo):

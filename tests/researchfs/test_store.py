@@ -232,11 +232,11 @@ def test_suggestions_without_a_name_keep_no_place(store):
 
 def test_a_commit_is_known_when_it_was_indexed(store):
     store.put_records([result("a")])
-    assert store.known_commits() == set()
+    assert store.known([oid("a")]) == set()
     assert not store.knows(oid("a"))
     assert store.put_commits([commit("a"), commit("b")]) == 2
     assert store.put_commits([commit("a")]) == 0
-    assert store.known_commits() == {oid("a"), oid("b")}
+    assert store.known(map(oid, "abc")) == {oid("a"), oid("b")}
     assert store.knows(oid("a"))
 
 
