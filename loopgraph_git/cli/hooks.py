@@ -68,6 +68,11 @@ def status(*, json_: bool) -> None:
 def _words(hook: git_hooks.Hook) -> str:
     if not hook.how:
         return "not installed: `git lg hooks install`"
+    if not hook.runs and hook.how == "config":
+        return (
+            f"configured as hook.loopgraph-{hook.event}, but this git does not run it: "
+            "it is older than 2.54, or told not to; `git lg hooks install`"
+        )
     if not hook.runs:
         return f"in {hook.path}, but git does not run it: `git lg hooks install`"
     if not hook.current:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,17 @@ _BLOCK = re.compile(
     rb"^# >>> loopgraph >>>\r?\n.*?^# <<< loopgraph <<<(?:\r?\n|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-_KIND = re.compile(rb"`git lg hooks install` \((\w+)\)")
+_KIND = re.compile(rb"`git lg hooks install` \((\w+)(?:, folders made: (\d+))?\)")
 _SHELL = re.compile(
     rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?(?:ba|da|a)?sh(?:[ \t\r]|\Z)"
 )
 # a file that hands itself to another interpreter is not sh, whatever its shebang says
 _POLYGLOT = re.compile(rb"exec\b[^\n]*\s\"?\$\{?0\}?\"?(?:[\s';]|\Z)")
+# holds a link to each hook that was wrapped, since some ask what they are called
+_NAMED = "loopgraph-orig"
 # what a wrapper goes on with; not `$0.…`, as pre-commit may rename the wrapper
-_WRAPPED = """\
-lg_hook=$(dirname "$0")/{event}.loopgraph-orig
+_WRAPPED = f"""\
+lg_hook=$(dirname "$0")/{_NAMED}/{{event}}
 [ -x "$lg_hook" ] || exit 0
 exec "$lg_hook" "$@"
 """
@@ -55,13 +58,19 @@ def kind_of(content: bytes) -> str:
     return found[1].decode() if found else "block"
 
 
+def folders_made(content: bytes) -> int:
+    """Return how many folders were made to hold a file of ours."""
+    found = _KIND.search(content)
+    return int(found[2] or 0) if found else 0
+
+
 def is_current(path: Path, event: str, patterns: Sequence[str] | None) -> bool:
     """Say whether a file has our block as it would be written now."""
     content = path.read_bytes()
     found = _BLOCK.search(content)
     if found is None or patterns is None:
         return found is not None
-    wanted = block(event, patterns, kind_of(found[0]))
+    wanted = block(event, patterns, _origin(kind_of(content), folders_made(content)))
     return found[0].rstrip(b"\n") == wanted.rstrip(b"\n")
 
 
@@ -74,12 +83,21 @@ def carriers(folder: Path, event: str) -> Iterator[Path]:
             yield path
 
 
-def put_in(folder: Path, event: str, patterns: Sequence[str]) -> str:
-    """Put a hook into a folder beside what is there; returns what was done."""
+def _origin(kind: str, made: int = 0) -> str:
+    return f"{kind}, folders made: {made}" if made else kind
+
+
+def put_in(folder: Path, event: str, patterns: Sequence[str], *, made: int = 0) -> str:
+    """Put a hook into a folder beside what is there; returns what was done.
+
+    `made` says how many folders were made for it, to be removed with it.
+    """
     path = folder / event
     if not path.exists() and not path.is_symlink():
-        write(path, SHEBANG + block(event, patterns, "file"), 0o755)
+        write(path, SHEBANG + block(event, patterns, _origin("file", made)), 0o755)
         return f"{event}: made {path}"
+    if path.is_dir():
+        raise GitError(f"{path} is a folder, so git runs no hook there: move it away")
     if _takes_block(path):
         content = _with_block(path.read_bytes(), block(event, patterns, "block"))
         write(path, content, stat.S_IMODE(path.stat().st_mode))
@@ -87,6 +105,10 @@ def put_in(folder: Path, event: str, patterns: Sequence[str]) -> str:
     kept = path.with_name(f"{event}.loopgraph-orig")
     if kept.exists() or kept.is_symlink():
         raise GitError(f"{kept} is in the way: move it, then install again")
+    named = folder / _NAMED / event
+    named.parent.mkdir(exist_ok=True)
+    named.unlink(missing_ok=True)
+    named.symlink_to(Path("..", kept.name))
     path.rename(kept)
     try:
         write(path, SHEBANG + block(event, patterns, "wrapper"), 0o755)
@@ -137,15 +159,26 @@ def take_out(path: Path, event: str) -> str:
     if kind == "wrapper":
         if not untouched:
             raise GitError(f"{path} was changed by hand: take your lines out first")
+        (path.parent / _NAMED / event).unlink(missing_ok=True)
+        _remove_empty(path.parent / _NAMED, 1)
         kept = path.with_name(f"{event}.loopgraph-orig")
         if kept.exists() or kept.is_symlink():
             kept.replace(path)
             return "your hook is back"
     if kind != "block" and untouched:
         path.unlink()
+        _remove_empty(path.parent, folders_made(content))
         return "removed"
     write(path, rest, stat.S_IMODE(path.stat().st_mode))
     return "took the block out"
+
+
+def _remove_empty(folder: Path, count: int) -> None:
+    """Remove a folder, and as many in all that hold it, unless there is more in it."""
+    for path in [folder, *folder.parents][:count]:
+        if not path.is_dir() or any(path.iterdir()):
+            return
+        path.rmdir()
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
@@ -154,6 +187,10 @@ def write(path: Path, content: bytes, mode: int) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+        with suppress(OSError):
+            # root in a container must not take a hook away from its owner
+            there = path.stat()
+            os.chown(name, there.st_uid, there.st_gid)
         Path(name).chmod(mode)
         Path(name).replace(path)
     except OSError:

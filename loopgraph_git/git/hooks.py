@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 EVENTS = ("post-commit", "post-rewrite")
 CONFIG_HOOKS = (2, 54)
-# does nothing where git lg is not installed, so a team can share it
+# does nothing where git lg is not installed, so a team can share it; git is started
+# only where it must be asked, as that is most of what a hook costs
 _LINE = (
-    'lg=$(git rev-parse --git-common-dir)/loopgraph/hooks/{event}; [ ! -f "$lg" ] '
-    '|| . "$lg"'
+    'lg=.git; [ -z "${{GIT_DIR-}}" ] && [ -d .git ] || '
+    "lg=$(git rev-parse --git-common-dir); lg=$lg/loopgraph/hooks/{event}; "
+    '[ ! -f "$lg" ] || . "$lg"'
 )
 
 
@@ -66,10 +69,17 @@ def install(
     if (version or git_version(repo)) >= CONFIG_HOOKS:
         return [_into_config(repo, event, patterns) for event in EVENTS]
     place = find_place(repo)
+    folder = place.folder
+    if folder.exists() and not folder.is_dir():
+        raise GitError(
+            f"git runs no hooks here: it looks for them in {folder}, which is no "
+            "folder; see `git config --show-origin core.hooksPath`"
+        )
     if place.objection:
         return _by_hand(repo, place, patterns)
-    place.folder.mkdir(parents=True, exist_ok=True)
-    return [hook_files.put_in(place.folder, event, patterns) for event in EVENTS]
+    made = sum(not path.exists() for path in (folder, *folder.parents))
+    folder.mkdir(parents=True, exist_ok=True)
+    return [hook_files.put_in(folder, event, patterns, made=made) for event in EVENTS]
 
 
 def uninstall(repo: Repo) -> list[str]:
@@ -80,10 +90,10 @@ def uninstall(repo: Repo) -> list[str]:
         for event in EVENTS
         for path in hook_files.carriers(folder, event)
     ]
-    for event in EVENTS:
-        if repo.config(f"hook.loopgraph-{event}.command") is not None:
-            section = f"hook.loopgraph-{event}"
-            repo.run("config", "--local", "--remove-section", section)
+    # the last one that was put in comes out first
+    for event in reversed(EVENTS):
+        if _section(repo, event, "command") is not None:
+            _out_of_config(repo, event)
             done.append(f"{event}: taken out of the configuration")
         script = _script(repo, event)
         if script.exists():
@@ -91,6 +101,7 @@ def uninstall(repo: Repo) -> list[str]:
             done.append(f"{event}: removed {script}")
     with suppress(OSError):
         _script(repo, "").rmdir()
+        repo.home.rmdir()
     place = find_place(repo)
     hands = [_hand(place, event) for event in EVENTS if place.objection]
     lines = [path for path in hands if _has_line(path, path.name)]
@@ -111,7 +122,7 @@ def _status(
     script = _script(repo, event)
     hand = _hand(place, event)
     found, how = script, ""
-    if repo.config(f"hook.loopgraph-{event}.command") is not None:
+    if _section(repo, event, "command") is not None:
         how = "config"
     elif place.objection:
         how = "line" if script.exists() and _has_line(hand, event) else ""
@@ -124,6 +135,10 @@ def _status(
     shown = hand if how == "line" else found
     # a framework that moved it away may call it, but without its stdin
     runs = found.name == event and os.access(found, os.X_OK)
+    if how == "config":
+        # an older git reads it without a word, and a newer one may be told not to
+        listed = repo.maybe("hook", "list", "-z", event) or ""
+        runs = runs and f"loopgraph-{event}" in listed.split("\0")
     return Hook(event, how, str(shown), runs=runs, current=current)
 
 
@@ -140,7 +155,9 @@ def find_place(repo: Repo) -> Place:
     if scope:
         # our own calls run without hooks, so this one is told where they are
         ask = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
-        folder = Path(repo.text("-c", f"core.hooksPath={value}", *ask))
+        # git finds nothing where it is set to nothing
+        asked = f"core.hooksPath={value or os.devnull}"
+        folder = Path(repo.text("-c", asked, *ask))
     folder = Path(os.path.realpath(folder))
     if scope in ("system", "global"):
         return Place(folder, f"core.hooksPath is set for all repositories ({scope})")
@@ -187,7 +204,7 @@ def _script(repo: Repo, event: str) -> Path:
 def _folders(repo: Repo) -> list[Path]:
     """Return the folders that may hold our blocks: hooksPath may have changed since."""
     place = find_place(repo)
-    own = Path(os.path.realpath(repo.common_dir)) / "hooks"
+    own = Path(os.path.realpath(repo.common_dir / "hooks"))
     return list({own, *([] if place.objection else [place.folder])})
 
 
@@ -201,10 +218,33 @@ def _make_script(repo: Repo, event: str, patterns: Sequence[str]) -> None:
 
 def _into_config(repo: Repo, event: str, patterns: Sequence[str]) -> str:
     _make_script(repo, event, patterns)
-    line = _LINE.format(event=event)
-    repo.run("config", "--local", f"hook.loopgraph-{event}.command", line)
-    repo.run("config", "--local", f"hook.loopgraph-{event}.event", event)
-    return f"{event}: configured as hook.loopgraph-{event}"
+    size = _unended(repo)
+    section = f"hook.loopgraph-{event}"
+    repo.run("config", "--local", f"{section}.command", _LINE.format(event=event))
+    repo.run("config", "--local", f"{section}.event", event)
+    if size:
+        repo.run("config", "--local", f"{section}.unended", str(size))
+    return f"{event}: configured as {section}"
+
+
+def _out_of_config(repo: Repo, event: str) -> None:
+    size = _section(repo, event, "unended")
+    repo.run("config", "--local", "--remove-section", f"hook.loopgraph-{event}")
+    path = Path(os.path.realpath(repo.common_dir / "config"))
+    content = path.read_bytes()
+    # git ended the last line of the user's before it added ours
+    if size == str(len(content) - 1) and content.endswith(b"\n"):
+        hook_files.write(path, content[:-1], stat.S_IMODE(path.stat().st_mode))
+
+
+def _unended(repo: Repo) -> int:
+    """Return the size of the configuration if its last line has no end, else 0."""
+    content = (repo.common_dir / "config").read_bytes()
+    return 0 if content.endswith(b"\n") else len(content)
+
+
+def _section(repo: Repo, event: str, key: str) -> str | None:
+    return repo.maybe("config", "--local", "--get", f"hook.loopgraph-{event}.{key}")
 
 
 def _by_hand(repo: Repo, place: Place, patterns: Sequence[str]) -> list[str]:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _FLAGS = (
     "-c", "core.hooksPath=/dev/null",
+    # from git 2.55 on, hooks in the configuration are switched off by their event
+    "-c", "hook.reference-transaction.enabled=false",
+    "-c", "hook.post-checkout.enabled=false",
+    "-c", "hook.post-index-change.enabled=false",
     "-c", "core.fsmonitor=false",
     "-c", "core.quotePath=false",
     "-c", "protocol.ext.allow=never",

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -454,6 +455,10 @@ def web(tmp_path):
         thread.join()
 
 
+@pytest.mark.skipif(
+    not (Path(git(Path.cwd(), "--exec-path")) / "git-remote-http").exists(),
+    reason="needs a git that speaks HTTP",
+)
 def test_over_http_and_without_anybody_to_type_a_password(hub, web, clone, monkeypatch):
     monkeypatch.delenv("GIT_TERMINAL_PROMPT")
     one, two = clone("one"), clone("two")
