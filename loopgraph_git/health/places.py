@@ -40,9 +40,6 @@ def _sessions(repo: Repo) -> Iterator[Finding]:
             journal = Journal(path)
         except LoopGraphError as error:
             yield Finding(f"session {name}", str(error), ok=False)
-        except (TypeError, ValueError):
-            words = f"{path} is no journal of ours: move it away"
-            yield Finding(f"session {name}", words, ok=False)
         else:
             if journal.entry or journal.plan:
                 words = leftovers.under_way(name, journal)

@@ -145,9 +145,6 @@ def _refuse_unfinished(path: Path, name: str) -> None:
         journal = Journal(path)
     except LoopGraphError as error:
         raise _NeededError(str(error), unfinished=True) from error
-    except (TypeError, ValueError) as error:
-        words = f"{path} is no journal of ours: move it away"
-        raise _NeededError(words, unfinished=True) from error
     if journal.entry or journal.plan:
         raise _NeededError(under_way(name, journal), unfinished=True)
 

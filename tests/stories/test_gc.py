@@ -109,7 +109,7 @@ def test_a_session_that_runs_is_left_alone_with_its_logs(over):
     [
         ('{"plan": {"target": 9, "done": 1}, "entry": null}', "cut off after 1"),
         ("torn", "move it away"),
-        ('{"entry": {"stage": "odd"}}', "no journal of ours"),
+        ('{"entry": {"stage": "odd"}}', "move it away"),
     ],
 )
 def test_a_session_with_something_under_way_is_left_alone(over, journal, why):
