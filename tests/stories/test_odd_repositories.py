@@ -115,7 +115,7 @@ def pins(toy: Toy) -> set[str]:
 
 
 # the others differ in little from these
-QUICK = ("sha-256", "reftable", "linked worktree", "shallow", "partial")
+QUICK = ("sha-256", "linked worktree", "partial")
 PARAMS = [
     pytest.param(kind, marks=() if kind in QUICK else pytest.mark.long)
     for kind in KINDS

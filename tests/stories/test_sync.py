@@ -205,6 +205,7 @@ def test_twice_in_a_row_there_is_nothing_to_do(hub, tmp_path):
     assert len(toy.tried()) == 1
 
 
+@pytest.mark.long
 def test_experiments_after_a_sync_are_sent_by_the_next(hub, tmp_path):
     one, two = clone(hub, tmp_path / "a"), clone(hub, tmp_path / "b")
     for _ in range(2):
@@ -234,6 +235,7 @@ def test_an_unreachable_remote_is_named_and_the_others_are_served(hub, tmp_path)
     assert "origin: sent 2 experiments" in done.stdout
 
 
+@pytest.mark.long
 def test_a_copied_clone_gets_an_id_of_its_own_and_loses_nothing(hub, tmp_path):
     one = clone(hub, tmp_path / "a")
     one.lg("experiment", "-n", "1")
@@ -253,6 +255,7 @@ def test_a_copied_clone_gets_an_id_of_its_own_and_loses_nothing(hub, tmp_path):
     assert copy.lg("sync").stderr == ""
 
 
+@pytest.mark.long
 def test_what_was_written_under_a_lost_id_is_sent_too(hub, tmp_path):
     one, two = clone(hub, tmp_path / "a"), clone(hub, tmp_path / "b")
     one.lg("experiment", "-n", "1")
@@ -265,6 +268,7 @@ def test_what_was_written_under_a_lost_id_is_sent_too(hub, tmp_path):
     assert len(two.tried()) == 2
 
 
+@pytest.mark.long
 def test_a_remote_that_was_emptied_is_filled_again(hub, tmp_path):
     one, two = clone(hub, tmp_path / "a"), clone(hub, tmp_path / "b")
     one.lg("experiment", "-n", "1")
@@ -308,6 +312,7 @@ def test_without_a_name_the_remote_is_that_of_git_push(hub, tmp_path):
     assert [item["remote"] for item in toy.json("sync", "--all")] == ["a=b", "team/gpu"]
 
 
+@pytest.mark.long
 def test_a_sha256_repository_syncs(tmp_path):
     first = make_toy(tmp_path / "first", "--object-format=sha256")
     git(tmp_path, "clone", "-q", "--bare", str(first.root), "hub.git")
