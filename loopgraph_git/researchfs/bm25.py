@@ -57,6 +57,11 @@ def _words_of(names: str, prose: str, knobs: str) -> Counter[str]:
     return weigh(((names, 3.0), (prose, 1.0), (knobs, 1.0), (spelt, 0.5)))
 
 
+def query_stems(query: str) -> frozenset[str]:
+    """Return the stems that a query asks for, those of other spellings included."""
+    return frozenset(weigh(((query, 1.0), (identifiers(query), 1.0))))
+
+
 def bm25(documents: Mapping[str, Counter[str]], query: str) -> list[tuple[str, float]]:
     """Return the keys of documents that share a word with the query, best first.
 

@@ -16,6 +16,7 @@ TOKEN_LIMIT = 64
 _PIECE = re.compile(r"\w+(?:[.\-/]\w+)*")
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"[^\W_]+")
+_LAST = re.compile(r"[^\W_]{1,64}\Z")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _STOPPED = """
 a an and are as at be but by can do for from has have how i if in into is it its not of
@@ -48,9 +49,13 @@ def identifiers(text: str) -> str:
     `n_kv_head` gives its parts, the joins of neighbours and the join of all.
     """
     # most words are plain: to pass over them here halves the cost of an index
-    words = _WORD.findall(text)
-    mixed = (word for word in words if not (word.isalpha() and word.islower()))
+    mixed = (word for word in words(text) if not (word.isalpha() and word.islower()))
     return " ".join(filter(None, map(_spellings, dict.fromkeys(mixed))))
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text as they are spelt, identifiers whole."""
+    return _WORD.findall(text)
 
 
 def tokens(text: str) -> list[str]:
@@ -58,23 +63,40 @@ def tokens(text: str) -> list[str]:
     return [token.lower() for token in _TOKEN.findall(text)]
 
 
-def match_query(text: str) -> str | None:
-    """Turn any text into an FTS5 query that finds rows with any of its words.
+def match_terms(text: str, *, prefix: bool = False) -> list[str]:
+    """Return what any text asks FTS5 for: every word of it, quoted.
 
-    Words are joined by OR, because AND finds next to nothing for a sentence. Repeats
-    are kept: they weigh more. An identifier or a dotted name also asks for its parts
-    as a phrase and for their join. At most 64 tokens are used. None when the text has
-    no word at all; never a syntax error.
+    Repeats are kept: they weigh more. An identifier or a dotted name also asks for its
+    parts as a phrase and for their join. At most 64 tokens are used. With `prefix` the
+    word at the very end also stands for the words that begin with it, since it may not
+    be typed to its end.
     """
+    readable = _printable(text)
     terms: list[tuple[str, str]] = []
-    for piece in _PIECE.findall(_printable(text)):
+    for piece in _PIECE.findall(readable):
         terms += _terms(piece)
         if len(terms) >= TOKEN_LIMIT:
             break
     wanted = [quoted for word, quoted in terms if word not in STOP_WORDS] or [
         quoted for _, quoted in terms
     ]
-    return " OR ".join(wanted[:TOKEN_LIMIT]) or None
+    last = last_word(readable) if prefix else ""
+    return [*wanted[:TOKEN_LIMIT], *([f'"{last}"*'] if last else [])]
+
+
+def match_query(text: str) -> str | None:
+    """Turn any text into an FTS5 query that finds rows with any of its words.
+
+    Words are joined by OR, because AND finds next to nothing for a sentence. None when
+    the text has no word at all; never a syntax error.
+    """
+    return " OR ".join(match_terms(text)) or None
+
+
+def last_word(text: str) -> str:
+    """Return the word that a text ends in, or "" when it is shorter than two letters."""
+    found = _LAST.search(text)
+    return found[0] if found and len(found[0]) > 1 else ""
 
 
 def _printable(text: str) -> str:
@@ -83,12 +105,12 @@ def _printable(text: str) -> str:
 
 
 def _terms(piece: str) -> list[tuple[str, str]]:
-    words = _TOKEN.findall(piece)
-    found = [(word.lower(), f'"{word}"') for word in words]
-    phrase = [part for word in words for part in parts(word)]
-    if len(words) > 1:
-        found.append(("", f'"{" ".join(words)}"'))
-    if len(phrase) > len(words):
+    split = _TOKEN.findall(piece)
+    found = [(word.lower(), f'"{word}"') for word in split]
+    phrase = [part for word in split for part in parts(word)]
+    if len(split) > 1:
+        found.append(("", f'"{" ".join(split)}"'))
+    if len(phrase) > len(split):
         found.append(("", f'"{" ".join(phrase)}"'))
     if len(phrase) > 1 and "".join(phrase) != piece.lower():
         found.append(("", f'"{"".join(phrase)}"'))
