@@ -133,15 +133,24 @@ def normalised(source: str) -> str:
     only within one version of Python, whose trees differ.
     """
     try:
-        # A tree of its own, since it is folded; those of parse_code are shared.
-        tree = parse_tree(Code(source).plain)
+        return ast.dump(folded_tree(source))
     except RecipeError:
         return source.strip()
+
+
+def folded_tree(source: str) -> ast.Module:
+    """Return a tree without docstrings, constant arithmetic computed.
+
+    Raises RecipeError where the source is not Python.
+    """
+    # A tree of its own, since it is folded; those of parse_code are shared.
+    tree = parse_tree(Code(source).plain)
     dropped = set(map(id, docstrings(tree)))
     for node in ast.walk(tree):
         if isinstance(node, OWNERS):
             node.body = [item for item in node.body if id(item) not in dropped]
-    return ast.dump(_Folded().visit(tree))
+    _Folded().visit(tree)
+    return tree
 
 
 def folded(node: ast.expr) -> str:

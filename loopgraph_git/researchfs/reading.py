@@ -27,7 +27,7 @@ from loopgraph_git.researchfs.definitions import decode_method
 from loopgraph_git.researchfs.schema import row_id, table_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from loopgraph_git.researchfs.database import Database
 
@@ -102,6 +102,27 @@ def tried_on(db: Database, states: Collection[str]) -> list[Experiment]:
         json.dumps(sorted(states)),
     )
     return [_experiment(row) for row in rows]
+
+
+def of_trees(db: Database, trees: Collection[str]) -> list[Experiment]:
+    """Return the experiments that have one of these trees, the newest first."""
+    rows = db.rows(
+        f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
+        " WHERE e.listed = 1 AND e.tree IN (SELECT value FROM json_each(?))"
+        " ORDER BY e.ts DESC, e.oid DESC",
+        json.dumps(sorted(trees)),
+    )
+    return [_experiment(row) for row in rows]
+
+
+def of_rows(db: Database, rows: Sequence[int]) -> list[Experiment]:
+    """Return experiments by their primary keys, in the order given."""
+    found = db.rows(
+        f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
+        " JOIN json_each(?) wanted ON wanted.value = e.id ORDER BY wanted.key",
+        json.dumps(list(rows)),
+    )
+    return [_experiment(row) for row in found]
 
 
 def experiment(db: Database, prefix: str) -> Experiment | None:
