@@ -43,17 +43,19 @@ def show(commit: str, *, json_: bool) -> None:
     lab = opened()
     item = lab.show(commit)
     records = lab.records_of(item.commit)
+    seen = lab.recognised(item.commit)
     if json_:
         plain = [
             {**record.body, "kind": record.kind, "id": record.id} for record in records
         ]
-        render.emit_json("show", {**item.to_dict(), "records": plain})
+        whole = {**item.to_dict(), "recognised": seen, "records": plain}
+        render.emit_json("show", whole)
         return
     click.secho(f"experiment {item.commit}", fg="yellow")
     pairs = {
         "session": item.session,
         "proposer": item.proposer,
-        "methods": ", ".join(item.methods),
+        "methods": ", ".join([*item.methods, *(f"{x} (recognised)" for x in seen)]),
         "date": render.when(item.ts),
         "verdict": f"{item.verdict}: {item.reason}" if item.verdict else "",
         item.metric or "metric": render.number(item.value, 6) if item.value else "",

@@ -73,12 +73,16 @@ class Suggestion:
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieval:
-    """One question asked of the memory, and what it answered."""
+    """One question asked of the memory, and what it answered.
+
+    `state` is a digest of the question and of what was known when it was asked.
+    """
 
     goal: str
     query: str = ""
     suggestions: tuple[Suggestion, ...] = ()
     tokens: int = 0
+    state: str = ""
 
 
 def body_of(value: Result | Verdict | Retrieval) -> dict[str, Any]:
@@ -184,13 +188,18 @@ class Experiment:
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One answer of a search: what it is, where to find it, and why it matched."""
+    """One answer of a search: what it is, where to find it, and why it matched.
+
+    `marks` are the places in the snippet that matched, begin and end.
+    """
 
     kind: str
     key: str
     title: str
     snippet: str
     score: float
+    marks: tuple[tuple[int, int], ...] = ()
+    why: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values under the same names."""

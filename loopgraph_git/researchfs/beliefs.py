@@ -9,10 +9,13 @@ session, because what counts as large differs a hundredfold between projects.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from statistics import NormalDist, median
 from typing import TYPE_CHECKING
+
+from loopgraph_git.researchfs.trials import is_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +34,8 @@ DIFFERENCE_VARIANCE = 0.5
 PRIOR_RUNS = 4.0
 """The most runs that a pack's priors together may count for."""
 HALF_LIFE_SESSIONS = 8.0
+RECOGNISED_WEIGHT = 0.5
+"""What a trial counts whose methods were read off its change, not named by anyone."""
 LEAST_EXPECTED = 1e-12
 """Where the closed form cancels out: a poor record is a weight, not a ban."""
 Z_LIMIT = 4.0
@@ -103,16 +108,16 @@ def _hear(trials: Sequence[Trial], question: Question) -> list[_Heard]:
     for place, name in enumerate(order):
         inside = [trial for trial in trials if trial.session == name]
         age = len(order) - 1 - place
-        heard += _hear_session(inside, age, question.noise)
+        heard += _hear_session(inside, age, question)
     return heard
 
 
 def _hear_session(
-    trials: Sequence[Trial], age: int, known_noise: float | None
+    trials: Sequence[Trial], age: int, question: Question
 ) -> list[_Heard]:
     measured = [trial for trial in trials if trial.gain is not None]
     noises = [trial.noise for trial in measured if trial.noise]
-    noise = known_noise if age == 0 and known_noise else None
+    noise = question.noise if age == 0 and question.noise else None
     noise = noise or (median(noises) if noises else None)
     scale = session_scale([trial.gain or 0.0 for trial in measured], noise)
     difference = 2 * (noise / scale) ** 2 if noise else DIFFERENCE_VARIANCE
@@ -125,8 +130,11 @@ def _hear_session(
         shared = max(tries[name] for name in trial.methods)
         # n trials heard with n·shift + difference weigh as much as their mean heard
         # with shift + difference / n
-        shift = shared * SHIFT_VARIANCE if age else 0.0
+        strange = (age > 0) + is_elsewhere(trial.platform, question.platform)
+        shift = shared * SHIFT_VARIANCE * strange
         variance = (shift + difference) * 2 ** (age / HALF_LIFE_SESSIONS)
+        if trial.recognised:
+            variance /= RECOGNISED_WEIGHT
         z = min(max((trial.gain or 0.0) / scale, -Z_LIMIT), Z_LIMIT)
         heard.append(_Heard(trial, z, variance, age == 0))
     return heard
@@ -139,7 +147,7 @@ def beliefs_in(
     heard = _hear(trials, question)
     families = _family_beliefs(methods, heard)
     beliefs = {
-        method.id: _with_priors(families[method.id], method.priors)
+        method.id: _with_priors(families[method.id], method.priors, question.platform)
         for method in methods
     }
     for item in heard:
@@ -181,15 +189,27 @@ def _family_beliefs(
     return beliefs
 
 
-def _with_priors(belief: Belief, priors: Sequence[Prior]) -> Belief:
-    """Hear a pack's priors; together they count for at most four runs."""
+def _with_priors(belief: Belief, priors: Sequence[Prior], platform: str) -> Belief:
+    """Hear a pack's priors; together they count for at most four runs.
+
+    One from another kind of accelerator tells less.
+    """
     runs = math.fsum(max(prior.n, 0.0) for prior in priors)
     for prior in sorted(priors, key=lambda item: (item.gain, item.n, item.spread)):
         weight = max(prior.n, 0.0) * min(1.0, PRIOR_RUNS / runs) if runs else 0.0
         if weight and prior.spread > 0:
             z = min(max(prior.gain / prior.spread, -Z_LIMIT), Z_LIMIT)
-            belief = belief.heard(z, SHIFT_VARIANCE + DIFFERENCE_VARIANCE / weight)
+            strange = 1 + (_kind(prior.platform) not in ("", _kind(platform)))
+            shift = SHIFT_VARIANCE * (strange if platform else 1)
+            belief = belief.heard(z, shift + DIFFERENCE_VARIANCE / weight)
     return belief
+
+
+def _kind(platform: str) -> str:
+    """Return the kind of accelerator that a platform begins with: cuda, mps, cpu."""
+    word = re.match(r"[a-z]*", platform.strip().lower())
+    name = word[0] if word else ""
+    return "mps" if name in ("macos", "mlx") else name
 
 
 def _share(beliefs: dict[str, Belief], item: _Heard) -> None:

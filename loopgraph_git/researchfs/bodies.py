@@ -231,7 +231,7 @@ _VERDICT: dict[str, Callable[[object], Any]] = {
 }  # fmt: skip
 _RETRIEVAL: dict[str, Callable[[object], Any]] = {
     "goal": _as_text, "query": _as_text, "suggestions": _suggestions,
-    "tokens": _as_integer,
+    "tokens": _as_integer, "state": _as_text,
 }  # fmt: skip
 _SUGGESTION: dict[str, Callable[[object], Any]] = {
     "method": _as_text, "score": _as_number, "factors": _factors, "slot": _as_text,

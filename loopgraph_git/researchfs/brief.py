@@ -60,30 +60,52 @@ def quote(text: str, limit: int = 120) -> str:
 def render_brief(brief: Brief, *, token_limit: int = 600) -> str:
     """Return the brief; it takes at most `token_limit` estimated tokens.
 
-    Sections have a share of the limit each, and what one leaves the next may use. The
-    head (about 60 tokens) is always there.
+    Sections have a share of the limit each, and what one leaves the next may use. Of a
+    limit that is too small for its head, as many lines of that as fit are left.
     """
-    goal = f"Goal: {quote(brief.goal, _GOAL_LIMIT)}" if brief.goal else ""
-    head = "\n\n".join(filter(None, (TITLE, goal, QUOTED)))
-    # the head's line breaks and those between sections are part of the bill
     total = int(token_limit * BYTES_PER_TOKEN)
-    room, spare = max(total - len(head.encode()) - 1, 0), 0
+    head = _head(brief, total)
+    room, spare = max(total - len(head.encode()), 0), 0
     parts = [head]
-    for share, (name, lines) in zip(_SHARES, _sections(brief), strict=True):
+    for share, (name, lines) in zip(
+        _SHARES, _sections(brief, int(room * _SHARES[0])), strict=True
+    ):
         spare += int(room * share)
         part = _fitting(name, lines, spare)
         spare -= len(part.encode())
         if part:
             parts.append(part)
-    return "".join([parts[0], "\n", *parts[1:]])
+    return "".join(parts)
 
 
-_SHARES = (0.42, 0.2, 0.1, 0.08, 0.2)
+def _head(brief: Brief, room: int) -> str:
+    goal = f"Goal: {quote(brief.goal, _GOAL_LIMIT)}" if brief.goal else ""
+    lines = [line for line in (TITLE, goal, QUOTED) if line]
+    while lines:
+        text = "\n\n".join(lines) + "\n"
+        if len(text.encode()) <= room:
+            return text
+        lines.pop()
+    return ""
 
 
-def _sections(brief: Brief) -> list[tuple[str, list[str]]]:
+_SHARES = (0.5, 0.16, 0.1, 0.08, 0.16)
+_SUMMARIES = (200, 120, 80, 0)
+"""How long the summaries of what to try may be: long ones, if all have room then."""
+
+
+def _all_next(brief: Brief, room: int) -> list[str]:
+    lines: list[str] = []
+    for limit in _SUMMARIES:
+        lines = [_next(brief, item, limit) for item in brief.suggestions]
+        if len(_fitting("Try next", lines, room).splitlines()) == len(lines) + 3:
+            break
+    return lines
+
+
+def _sections(brief: Brief, room: int) -> list[tuple[str, list[str]]]:
     return [
-        ("Try next", [_next(brief, item) for item in brief.suggestions]),
+        ("Try next", _all_next(brief, room)),
         ("Tried on this very code", [_tried(item) for item in brief.tried]),
         ("Avoid", _avoid(brief)),
         ("Already in the code", _present(brief)),
@@ -102,11 +124,12 @@ def _fitting(name: str, lines: Sequence[str], room: int) -> str:
     return f"{text}{kept}" if kept else ""
 
 
-def _next(brief: Brief, item: Suggestion) -> str:
+def _next(brief: Brief, item: Suggestion, limit: int) -> str:
     method = brief.methods.get(item.method)
     slot = " (exploring)" if item.slot == "explore" else ""
     title = f": {quote(method.title, 80)}" if method else ""
-    about = f" {quote(method.summary, 200)}" if method and method.summary else ""
+    told = method.summary if method and limit else ""
+    about = f" {quote(told, limit)}" if told else ""
     basis = ", ".join(outcome[:8] for outcome in item.outcomes[:3])
     rests = f" [{basis}]" if basis else ""
     name = quote(item.method, 64)
@@ -127,13 +150,15 @@ def _tried(item: Experiment) -> str:
 
 
 def _avoid(brief: Brief) -> list[str]:
+    """Say what was tried in vain, the most often first, and what the code excludes."""
     lines = []
-    for name, item in sorted(brief.standings.items()):
+    for name, item in sorted(brief.standings.items(), key=lambda x: (-x[1].n, x[0])):
         if item.fit.fit is Fit.CONFLICT:
-            lines.append(f"- {quote(name)}: conflicts {quote(item.fit.words)}")
+            lines.append(f"- {quote(name)}: {quote(item.fit.words)}")
         elif item.n >= _TRIED_IN_VAIN and not item.wins:
             failed = f", {item.crashes} failed to run" if item.crashes else ""
-            lines.append(f"- {quote(name)}: tried {item.n}x, never kept{failed}")
+            lost = "" if item.mean_gain is None else f", mean {item.mean_gain:+.3g}"
+            lines.append(f"- {quote(name)}: tried {item.n}x, never kept{lost}{failed}")
     return lines
 
 

@@ -35,11 +35,18 @@ def put_packs(
     methods: Iterable[Method],
 ) -> None:
     """Replace everything that packs brought before by what they bring now."""
+    _forget_recognised(db)
     db.write("UPDATE papers SET from_pack = 0")
     _upsert_papers(db, papers, PACK)
     _replace_chunks(db, list(chunks))
     _replace_methods(db, {method.id: method for method in methods})
     _settle_stubs(db)
+
+
+def _forget_recognised(db: Database) -> None:
+    """Forget what was recognised in experiments: other packs recognise otherwise."""
+    db.write("DELETE FROM recognised_methods")
+    db.write("UPDATE experiments SET recognised = 0 WHERE recognised = 1")
 
 
 def put_papers(db: Database, papers: Iterable[Paper]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from loopgraph_git.records import Suggestion
 from loopgraph_git.researchfs.beliefs import beliefs_in
 from loopgraph_git.researchfs.intervals import gain_interval, win_interval, win_rate
-from loopgraph_git.researchfs.trials import Context, Fit, Standing
+from loopgraph_git.researchfs.trials import Context, Fit, Standing, is_elsewhere
 from loopgraph_git.researchfs.words import tokens
 
 if TYPE_CHECKING:
@@ -80,14 +80,20 @@ def _relevance(methods: Sequence[Method], ranked: Sequence[str]) -> dict[str, fl
     }
 
 
-def fatigue(tries: int, ages: Sequence[int]) -> float:
+def unacted_left(ages: Sequence[int]) -> float:
+    """Return what suggestions in vain count together, by the questions asked since.
+
+    Each counts half as much every 20 questions.
+    """
+    return math.fsum(0.5 ** (age / HALF_LIFE_QUERIES) for age in ages)
+
+
+def fatigue(tries: int, unacted: float) -> float:
     """Return the weight of a method after tries here and suggestions in vain.
 
-    exp(-1.5·tries) / (1 + unacted), where a suggestion counts half as much every 20
-    questions. It never reaches zero, and recovers as the code and the questions move
-    on.
+    exp(-1.5·tries) / (1 + unacted). It never reaches zero, and recovers as the code
+    and the questions move on.
     """
-    unacted = math.fsum(0.5 ** (age / HALF_LIFE_QUERIES) for age in ages)
     return math.exp(-TRIED_DECAY * tries) / (1 + unacted)
 
 
@@ -103,11 +109,11 @@ def _standing(
         for trial in trials
         if question.session in ("", trial.session) and trial.state in question.states
     ]
-    ages = [item.age for item in question.asked if item.method == name]
+    unacted = unacted_left([x.age for x in question.asked if x.method == name])
     fit = question.contexts.get(name, Context())
     crashes = sum(trial.crashed for trial in trials)
     p_crash = (crashes + 0.2) / (len(trials) + 4)
-    tired = fatigue(len(here), ages)
+    tired = fatigue(len(here), unacted)
     context = CONTEXT_WEIGHT[fit.fit]
     relevance = weights[name]
     return Standing(
@@ -124,6 +130,10 @@ def _standing(
         score=belief.expected * (1 - p_crash) * context * tired * relevance,
         fit=fit,
         outcomes=tuple(item for trial in trials[::-1] for item in trial.outcomes),
+        recognised=sum(trial.recognised for trial in trials),
+        elsewhere=sum(is_elsewhere(x.platform, question.platform) for x in trials),
+        tried_here=len(here),
+        unacted=unacted,
     )
 
 

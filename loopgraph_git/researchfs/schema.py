@@ -14,7 +14,7 @@ import re
 import sqlite3
 from functools import lru_cache
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x4C476669  # "LGfi", so that `file` and we recognise the database
 
 TABLES = """\
@@ -80,6 +80,7 @@ CREATE TABLE experiments(
   retrieval INTEGER REFERENCES retrievals(id),
   seed_only INTEGER,                -- 1: the diff changes nothing but a seed;
                                     -- null: it was not read yet
+  recognised INTEGER NOT NULL DEFAULT 0, -- 1: its change was searched for methods
   -- from here on derived from outcomes, verdicts, links and retractions
   session TEXT NOT NULL DEFAULT '', -- the trailer's, or that of an imported record
   listed INTEGER NOT NULL DEFAULT 0,-- 1: shown in lists; 0: a bare stub, or rewritten
@@ -115,6 +116,16 @@ CREATE TABLE experiment_methods(
   PRIMARY KEY(experiment, method)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX experiment_methods_by_method ON experiment_methods(method);
+
+-- A row per method that was recognised in an experiment whose commit names none.
+CREATE TABLE recognised_methods(
+  experiment INTEGER NOT NULL REFERENCES experiments(id),
+  method INTEGER NOT NULL REFERENCES methods(id),
+  share REAL NOT NULL,              -- 1 / number of methods recognised in it
+  how TEXT NOT NULL,                -- code, or words where no code is known
+  PRIMARY KEY(experiment, method)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recognised_methods_by_method ON recognised_methods(method);
 
 -- A row per experiment: the text that a search sees.
 CREATE TABLE experiment_texts(
@@ -284,8 +295,8 @@ DDL = f"{TABLES}\n{SEARCH_TABLES}\n{TRIGGERS}"
 
 CHILDREN_FIRST = (
     "retractions", "imports", "links", "verdicts", "scores", "outcomes", "suggestions",
-    "experiment_texts", "experiment_methods", "method_sources", "retrievals",
-    "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
+    "experiment_texts", "experiment_methods", "recognised_methods", "method_sources",
+    "retrievals", "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
 )  # fmt: skip
 """Our tables, each before those it refers to (experiments.retrieval apart)."""
 RESET = "\n".join(
@@ -294,17 +305,26 @@ RESET = "\n".join(
     + [f"DROP TABLE IF EXISTS {table};" for table in CHILDREN_FIRST]
 )  # fmt: skip
 
-MIGRATIONS: tuple[str, ...] = ("", f"{RESET}\n{DDL}")
+MIGRATIONS: tuple[str, ...] = ("", "", f"{RESET}\n{DDL}")
 """The script at position n takes a database from version n to n + 1.
 
-Version 2 keeps the whole line of a record and reads changes only when they are asked
-for. What version 1 held is read from git again.
+Since version 3 there are whole lines of records, imports, recognised methods, and texts
+that are read when they are asked for. What older ones held is read from git again.
 """
+
+
+_HASHED = ("commit", "record")
+_HASH = re.compile(r"[0-9a-f]{16,64}\Z")
 
 
 @lru_cache(maxsize=1 << 16)
 def row_id(*parts: str) -> int:
-    """Return the primary key of a natural key: 60 bits, equal on every machine."""
+    """Return the primary key of a natural key: 60 bits, equal on every machine.
+
+    What is a hash already gives its first bits.
+    """
+    if len(parts) == 2 and parts[0] in _HASHED and _HASH.match(parts[1]):  # noqa: PLR2004
+        return int(parts[1][:15], 16)
     text = "\x1f".join(parts).encode("utf-8", "replace").replace(b"\0", b" ")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 4
 
@@ -325,12 +345,13 @@ def statements(script: str) -> list[str]:
 
 def write_triggers(table: str) -> dict[str, str]:
     """Return the triggers for new and changed rows of a searched table, by name."""
-    names = (f"{table}_ai", f"{table}_au")
-    made = statements(TRIGGERS)
-    return {
-        name: next(item for item in made if item.startswith(f"CREATE TRIGGER {name} "))
-        for name in names
-    }
+    made = triggers()
+    return {name: made[name] for name in (f"{table}_ai", f"{table}_au")}
+
+
+def triggers() -> dict[str, str]:
+    """Return the triggers of all searched tables, by name."""
+    return {item.split()[2]: item for item in statements(TRIGGERS)}
 
 
 def table_names() -> list[str]:

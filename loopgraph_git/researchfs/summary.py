@@ -10,7 +10,6 @@ elsewhere (a squash, a cherry-pick, a merge) keeps them: it goes on being the ex
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -97,8 +96,7 @@ class _Verdict(NamedTuple):
     ts: int
 
 
-@dataclass(frozen=True)
-class _Score:
+class _Score(NamedTuple):
     """The mean of the runs that were measured one way."""
 
     way: tuple[str, str, str]

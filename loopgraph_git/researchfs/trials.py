@@ -23,7 +23,8 @@ class Trial:
     `gain` is in the metric's units, positive when better, None when nothing was
     measured. `noise` is the standard deviation of repeated baselines. `state` names
     the code it started from: the tree of its parent, or the parent where the tree is
-    not known. `outcomes` are the ids of the records behind it.
+    not known. `outcomes` are the ids of the records behind it. `recognised` says that
+    nobody labelled it: its methods were read off its change.
     """
 
     experiment: str
@@ -37,6 +38,8 @@ class Trial:
     noise: float | None = None
     outcomes: tuple[str, ...] = ()
     seed_only: bool = False
+    recognised: bool = False
+    platform: str = ""
 
     @property
     def counts(self) -> bool:
@@ -59,6 +62,16 @@ class Trial:
     def won(self) -> bool:
         """Say whether it was kept."""
         return self.verdict is Judgement.KEEP and not self.crashed
+
+
+def machine(platform: str) -> tuple[str, ...]:
+    """Return the accelerator of a platform, without system and versions."""
+    return tuple(platform.split(" · ")[:2]) if platform else ()
+
+
+def is_elsewhere(platform: str, here: str) -> bool:
+    """Say whether a platform is known to be another machine than the one at hand."""
+    return bool(platform and here) and machine(platform) != machine(here)
 
 
 class Fit(StrEnum):
@@ -93,7 +106,8 @@ class Question:
     Without a `session`, tries of any session on the same code tire a method.
     `states` are the names of the code at hand (its commit and its tree). `relevance`
     lists method ids, the most relevant first; empty when nothing was asked in words.
-    `noise` is the standard deviation of one run, where it was measured.
+    `noise` is the standard deviation of one run, where it was measured, and `platform`
+    where it runs: what was measured on another tells less.
     """
 
     session: str = ""
@@ -102,6 +116,7 @@ class Question:
     asked: Sequence[Asked] = ()
     relevance: Sequence[str] = ()
     noise: float | None = None
+    platform: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +125,10 @@ class Standing:
 
     Gains are in the metric's units; `mu` and `sigma` are the standardised posterior.
     Intervals hold the truth nine times in ten, where the model holds.
+
+    Of its `n` trials nobody labelled `recognised`, and `elsewhere` ran on another
+    platform. `tried_here` counts those on the code at hand, `unacted` the suggestions
+    that nobody acted on, each by how much of it is left.
     """
 
     method: str
@@ -131,6 +150,10 @@ class Standing:
     score: float
     fit: Context = field(default_factory=Context)
     outcomes: tuple[str, ...] = ()
+    recognised: int = 0
+    elsewhere: int = 0
+    tried_here: int = 0
+    unacted: float = 0.0
 
     @property
     def factors(self) -> dict[str, float]:

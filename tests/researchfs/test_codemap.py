@@ -45,7 +45,7 @@ def test_the_whole_map():
     assert (
         code_map(SOURCE)
         == """\
-L5 DEPTH = 8
+L5 DEPTH = 8 (x2)
 L6 LR = 0.0003
 L7 betas = (0.9, 0.95)
 L9 WIDTH = DEPTH * 64
@@ -111,3 +111,35 @@ def test_a_long_file_loses_the_fields_of_classes_first():
     body = "\n".join(f"    field_{n} = {n}" for n in range(300))
     source = f"DEPTH = 8\nclass Config:\n{body}\ndef main(): pass\n"
     assert code_map(source) == "L1 DEPTH = 8\nL2-302 class Config\nL303-303 def main"
+
+
+CALLS = """\
+WIDTH = 8
+
+def norm(x):
+    return x / WIDTH
+
+class Block:
+    def forward(self, x):
+        self.scale = WIDTH
+        return norm(norm(x))
+
+def build():
+    return Block()
+"""
+
+
+def test_calls_and_uses_are_shown():
+    assert (
+        code_map(CALLS)
+        == """\
+L1 WIDTH = 8 (x2)
+L3-4 def norm (x2)
+L6-9 class Block: forward L7 → norm
+L11-12 def build → Block"""
+    )
+
+
+def test_what_it_is_about_comes_first():
+    assert code_map(CALLS, about={"scale"}).startswith("L6-9 class Block")
+    assert code_map(CALLS, about={"build", "WIDTH"}).splitlines()[1][:6] == "L11-12"

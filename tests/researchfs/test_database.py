@@ -11,8 +11,9 @@ from contextlib import closing
 import pytest
 
 from loopgraph_git.errors import StoreError
-from loopgraph_git.researchfs import database
+from loopgraph_git.researchfs import connection
 from loopgraph_git.researchfs.database import Database, clean
+from loopgraph_git.researchfs.schema import SEARCHED_TABLES
 from loopgraph_git.researchfs.store import Store
 from tests.researchfs.making import commit, oid, result
 
@@ -27,6 +28,47 @@ for number in range(25):
         store.put_records([result(f"{name}-{number}", seq=number + 1)])
 """
 
+# reads and writes by turns; every fourth opens the file anew
+MIXED = """
+import sys
+from loopgraph_git.records import Direction
+from loopgraph_git.researchfs.search import search
+from loopgraph_git.researchfs.store import Store
+from tests.researchfs.making import commit, result
+path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+store = Store.open(path)
+for number in range(count):
+    one = f"{name}-{number}"
+    if number % 4 == 0:
+        store.close()
+        store = Store.open(path)
+    if number % 2 == 0:
+        with store.transaction():
+            store.put_commits([commit(one, diff=f"+rate_{number} = 1")])
+            store.put_records([result(one, seq=number + 1)])
+    elif number % 10 == 1:
+        found = search(store, f"rate {number - 1}")
+        assert any(hit.kind == "experiment" for hit in found)
+    else:
+        assert store.best(3, Direction.LOWER)
+        assert store.experiments(limit=5)
+store.close()
+"""
+
+
+def at_once(code, path, rootpath, *args, names="abcd"):
+    """Run code in a process for every name, and wait until all have ended."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path), name, *args],
+            cwd=rootpath,
+            stderr=subprocess.PIPE,
+        )
+        for name in names
+    ]
+    for process in running:
+        assert process.communicate() == (None, b"")
+
 
 def test_opening_makes_the_folders_and_uses_wal(path):
     with Store.open(path) as store:
@@ -35,13 +77,14 @@ def test_opening_makes_the_folders_and_uses_wal(path):
         assert store.db.pragma("foreign_keys") == [(1,)]
         assert store.db.pragma("busy_timeout") == [(30000,)]
         assert store.db.pragma("synchronous") == [(1,)]
+        assert store.db.pragma("cell_size_check") == [(1,)]
 
 
 def test_closing_twice_is_fine_and_using_it_after_is_an_error(path):
     store = Store.open(path)
     store.close()
     store.close()
-    with pytest.raises(StoreError, match="closed database"):
+    with pytest.raises(StoreError, match="was closed: open it again"):
         store.experiments()
 
 
@@ -87,7 +130,7 @@ def test_sqlite_without_fts5_is_named():
             raise sqlite3.OperationalError("no such module: fts5")
 
     with pytest.raises(StoreError, match="has no FTS5"):
-        database._probe_fts5(NoFts5())
+        connection._probe_fts5(NoFts5())
 
 
 def fail_after(store, name):
@@ -127,7 +170,7 @@ def test_what_is_not_committed_is_not_seen_by_others(path):
 
 
 def test_a_busy_database_says_so(path, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
     with Store.open(path) as one, Store.open(path) as other, one.transaction():
         one.put_commits([commit("one")])
         with pytest.raises(StoreError, match="another process is writing"):
@@ -149,7 +192,7 @@ def test_wal_is_tried_again_while_another_process_is_opening():
             return ("wal",) if self.asked >= 6 else ("delete",)
 
     slow = Slow()
-    database._use_wal(slow)
+    connection._use_wal(slow)
     assert slow.asked >= 6
 
 
@@ -168,20 +211,35 @@ def test_threads_share_a_store(store):
 
 
 def test_four_processes_write_at_once_and_none_is_lost(path, pytestconfig):
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), name],
-            cwd=pytestconfig.rootpath,
-            stderr=subprocess.PIPE,
-        )
-        for name in "abcd"
-    ]
-    for process in running:
-        assert process.communicate() == (None, b"")
+    at_once(WRITER, path, pytestconfig.rootpath)
     with Store.open(path) as store:
         assert store.counts()["experiments"] == 100
         assert all(item.value == 1.0 for item in store.experiments())
         assert store.check() == []
+
+
+def mixed(path, pytestconfig, names, count):
+    at_once(MIXED, path, pytestconfig.rootpath, str(count), names=names)
+    with Store.open(path) as store:
+        wanted = {oid(f"{n}-{i}") for n in names for i in range(0, count, 2)}
+        assert {item.commit for item in store.experiments()} == wanted
+        assert all(item.value == 1.0 for item in store.experiments())
+        for table in SEARCHED_TABLES:
+            store.db.write(
+                f"INSERT INTO {table}_fts({table}_fts, rank)"
+                " VALUES('integrity-check', 1)"
+            )
+        assert store.db.pragma("integrity_check") == [("ok",)]
+        assert store.check() == []
+
+
+def test_processes_read_and_write_by_turns(path, pytestconfig):
+    mixed(path, pytestconfig, "ab", 20)
+
+
+@pytest.mark.long
+def test_eight_processes_read_and_write_five_hundred_times_each(path, pytestconfig):
+    mixed(path, pytestconfig, "abcdefgh", 500)
 
 
 def test_rows_in_bulk_are_indexed_like_single_ones(path, tmp_path):

@@ -14,6 +14,7 @@ from loopgraph_git.records import (
     Kind,
     Knob,
     Oid,
+    Prior,
     Record,
     Retrieval,
     Status,
@@ -25,6 +26,7 @@ from loopgraph_git.researchfs.ranking import (
     pack_of,
     rank,
     suggestion,
+    unacted_left,
     why,
 )
 from loopgraph_git.researchfs.trials import Asked, Context, Fit, Question, Trial
@@ -144,6 +146,73 @@ def test_the_unit_of_the_metric_does_not_matter(given_trials, factor):
 
 
 @FEW
+@given(trials(min_size=1), st.data())
+def test_the_unit_of_one_project_among_others_does_not_matter(given_trials, data):
+    session = data.draw(st.sampled_from([item.session for item in given_trials]))
+    scaled = [
+        replace(item, gain=item.gain * 100)
+        if item.session == session and item.gain is not None
+        else item
+        for item in given_trials
+    ]
+    before, after = scores(given_trials), scores(scaled)
+    for name in NAMES:
+        assert after[name] == pytest.approx(before[name], rel=1e-9)
+
+
+@FEW
+@given(trials(min_size=1), st.data())
+def test_what_was_recognised_moves_a_belief_less_than_what_was_said(given_trials, data):
+    item = data.draw(st.sampled_from(given_trials))
+    gain = data.draw(st.sampled_from([-1.0, 1.0]))
+    new = Trial(experiment="new", methods=item.methods[:1], gain=gain, session="now")
+    name = item.methods[0]
+
+    def moved(trial):
+        beliefs = rank(METHODS, [*given_trials, trial], HERE)[1]
+        return abs(beliefs[name].mu - rank(METHODS, given_trials, HERE)[1][name].mu)
+
+    # the scale of the session is the same for both
+    assert moved(replace(new, recognised=True)) != moved(new)
+    said, guessed = (
+        rank(METHODS, [*given_trials, replace(new, recognised=flag)], HERE)[1][name]
+        for flag in (False, True)
+    )
+    assert guessed.sigma >= said.sigma
+    assert (said.recognised, guessed.recognised) == (0, 1)
+
+
+def test_another_platform_tells_less():
+    here = replace(HERE, platform="cuda · NVIDIA H100 · Linux · torch 2.9")
+    won = Trial(
+        experiment="e",
+        methods=("m0",),
+        gain=0.01,
+        verdict=Judgement.KEEP,
+        session="now",
+    )
+    same, other, unknown = (
+        rank(METHODS, [replace(won, platform=platform)], here)[1]["m0"]
+        for platform in (
+            "cuda · NVIDIA H100 · Linux · torch 2.4", "cpu · x86_64 · Linux", "",
+        )
+    )  # fmt: skip
+    assert same.mu > other.mu
+    assert same.mu == unknown.mu
+    assert (same.elsewhere, other.elsewhere, unknown.elsewhere) == (0, 1, 0)
+
+
+def test_a_prior_of_another_kind_of_accelerator_tells_less():
+    prior = Prior(gain=0.01, n=2, platform="cuda H100")
+    methods = [method("m0", priors=(prior,))]
+    mu = {
+        platform: rank(methods, [], Question(platform=platform))[1]["m0"].mu
+        for platform in ("", "cuda · NVIDIA A100", "cpu · arm64")
+    }
+    assert mu[""] == mu["cuda · NVIDIA A100"] > mu["cpu · arm64"]
+
+
+@FEW
 @given(trials(), st.sampled_from([Status.REJECTED, "seed"]), st.sampled_from(NAMES))
 def test_rejected_edits_and_lucky_seeds_change_nothing(given_trials, how, name):
     free = Trial(
@@ -221,8 +290,19 @@ def test_suggestions_in_vain_tire_a_method_and_are_forgotten():
     assert found[0] == 0.5
     assert found[1] == pytest.approx(1 / 1.5)
     assert found[3] > 0.999
-    assert fatigue(0, []) == 1.0
-    assert fatigue(50, [0] * 50) > 0
+    assert fatigue(0, 0.0) == 1.0
+    assert fatigue(50, unacted_left([0] * 50)) > 0
+
+
+@FEW
+@given(st.lists(st.integers(0, 300), max_size=8), st.integers(0, 6), st.integers(1, 99))
+def test_fatigue_recovers_as_questions_and_code_move_on(ages, tries, later):
+    tired = fatigue(tries, unacted_left(ages))
+    assert 0 < tired <= 1
+    assert fatigue(tries, unacted_left([age + later for age in ages])) >= tired
+    assert fatigue(0, unacted_left(ages)) >= tired
+    assert fatigue(tries + 1, unacted_left(ages)) < tired
+    assert fatigue(0, unacted_left([age + 2000 for age in ages])) == pytest.approx(1)
 
 
 def test_relevance_is_a_percentile_between_a_half_and_one():

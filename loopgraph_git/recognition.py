@@ -1,0 +1,98 @@
+"""Recognising methods in edits that nobody labelled.
+
+A commit without a `Loopgraph-Method` is compared with its parent, file by file: a method
+is recognised where its pack detects it afterwards and not before, or where the
+constants that its recipe sets moved the recipe's way. Where no code is known (a row of
+somebody's log), its words have to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loopgraph_git.researchfs.naming import named_methods
+from loopgraph_git.researchfs.recognised import (
+    Recognised,
+    put_recognised,
+    unlabelled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from loopgraph_git.git.repo import Repo
+    from loopgraph_git.records import Method
+    from loopgraph_git.researchfs.recognised import Unlabelled
+    from loopgraph_git.researchfs.store import Store
+
+NEWEST = 100
+"""How many commits one call looks at: to read one of 600 lines takes some 80 ms."""
+_BATCH = 100
+
+
+def recognise(
+    repo: Repo,
+    store: Store,
+    paths: Sequence[str],
+    *,
+    limit: int | None = NEWEST,
+    commit: str = "",
+) -> None:
+    """Recognise methods in the newest commits that were not looked at yet.
+
+    `paths` are the editable files; without a `limit`, all such commits are read. In a
+    partial clone none is: git would fetch file after file.
+    """
+    found = unlabelled(store, limit, commit)
+    if not found or repo.partial:
+        return
+    methods = store.methods()
+    for start in range(0, len(found), _BATCH):
+        batch = found[start : start + _BATCH]
+        put_recognised(store, dict(_looked_at(repo, batch, paths, methods)))
+
+
+def _looked_at(
+    repo: Repo,
+    commits: Sequence[Unlabelled],
+    paths: Sequence[str],
+    methods: Sequence[Method],
+) -> Iterator[tuple[str, Recognised]]:
+    texts = _texts(repo, commits, paths)
+    known: dict[tuple[str, str], list[str]] = {}
+    for item in commits:
+        names: set[str] = set()
+        has_code = False
+        for path in paths:
+            before = texts.get(f"{item.parent}:{path}")
+            after = texts.get(f"{item.commit}:{path}")
+            has_code = has_code or after is not None
+            if before is not None and after is not None and before != after:
+                pair = before, after
+                known[pair] = known.get(pair) or _brought(methods, before, after)
+                names.update(known[pair])
+        if item.parent or has_code:
+            yield item.commit, Recognised(sorted(names), "code")
+        else:
+            said = named_methods(methods, item.subject)
+            yield item.commit, Recognised(said, "words")
+
+
+def _texts(
+    repo: Repo, commits: Sequence[Unlabelled], paths: Sequence[str]
+) -> dict[str, str]:
+    """Return the texts of files before and after, by `rev:path`, in one process."""
+    revs = {oid for item in commits for oid in (item.commit, item.parent) if oid}
+    wanted = [f"{oid}:{path}" for oid in sorted(revs) for path in paths]
+    return {
+        name: content.decode("utf-8", "replace")
+        for name, kind, content in repo.objects(wanted)
+        if kind == "blob"
+    }
+
+
+def _brought(methods: Sequence[Method], before: str, after: str) -> list[str]:
+    # the library takes 80 ms to import, and most histories name their methods
+    from loopgraph_git.library import recipes  # noqa: PLC0415
+
+    return recipes.detected(methods, before, after)
