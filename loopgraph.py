@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from loopgraph_git import LoopGraph, ResearchFSClient
+from loopgraph_git import Agent, LoopGraph, ResearchFSClient
 
-__all__ = ["LoopGraph", "ResearchFSClient"]
+__all__ = ["Agent", "LoopGraph", "ResearchFSClient"]

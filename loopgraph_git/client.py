@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+from loopgraph_git.errors import UsageError
+from loopgraph_git.records import Direction, Found, dataframe
 from loopgraph_git.researchfs import ranking, standings
 from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
 from loopgraph_git.researchfs.codemap import code_map
+from loopgraph_git.researchfs.naming import targets
 from loopgraph_git.researchfs.search import method_ranks
 from loopgraph_git.researchfs.search import search as search_store
 from loopgraph_git.researchfs.store import Store
@@ -21,11 +25,13 @@ from loopgraph_git.researchfs.trials import Context, Fit, Question
 from loopgraph_git.resources import Closing, resource_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from loopgraph_git.records import (
+        Experiment,
         Hit,
+        Judgement,
         Method,
         Metric,
         Record,
@@ -40,21 +46,29 @@ class Answer:
 
     `ranking` holds every method, best first, `suggestions` the few that were chosen
     from it, `standings` what is known of each. `brief` is the text an agent is given,
-    `tokens` its size by estimate. `record` is the note that keeps the question.
+    `tokens` its size by estimate. `record` is the note that keeps the question, and
+    `reused` how often it was answered from that note, this time included.
     """
 
     goal: str
     ranking: tuple[Suggestion, ...]
     suggestions: tuple[Suggestion, ...]
-    standings: dict[str, Standing]
-    methods: dict[str, Method] = field(repr=False)
+    standings: Mapping[str, Standing]
+    methods: Mapping[str, Method] = field(repr=False)
     brief: str = ""
     record: Record | None = None
+    reused: int = 0
 
     @property
     def tokens(self) -> int:
         """The size of the brief, estimated."""
         return estimate_tokens(self.brief)
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The names in the code that the recipes of the suggestions change."""
+        recipes = (self.methods[item.method].recipe for item in self.suggestions)
+        return frozenset(name for recipe in recipes for name in targets(recipe))
 
     def recorded(self, record: Record) -> Self:
         """Return the answer with the record that keeps it."""
@@ -68,7 +82,12 @@ class Answer:
             "brief": self.brief,
             "tokens": self.tokens,
             "retrieval": self.record.id if self.record else None,
+            "reused": self.reused,
         }
+
+    def to_dataframe(self) -> Any:
+        """Return the whole ranking as a pandas DataFrame, a row a method."""
+        return dataframe([self.method_dict(item) for item in self.ranking])
 
     def method_dict(self, item: Suggestion) -> dict[str, Any]:
         """Return one suggestion with all that is known of its method."""
@@ -77,7 +96,7 @@ class Answer:
             name: getattr(standing, name)
             for name in (
                 "n", "wins", "crashes", "win_rate", "win_interval", "mean_gain",
-                "gain_interval", "last_ts",
+                "gain_interval", "last_ts", "recognised",
             )
         }  # fmt: skip
         named = {"title": method.title, "family": method.family, **known}
@@ -89,6 +108,9 @@ class ResearchFSClient(Closing):
 
     Use it in a `with` statement, or close it. The method packs that ship with the
     package are loaded first, then those of the folders in `packs`, overriding by id.
+
+    Threads may share one client, processes one file; after a fork, open it again. A
+    file that cannot be written answers as it is (`read_only`), and is never changed.
     """
 
     def __init__(
@@ -101,6 +123,11 @@ class ResearchFSClient(Closing):
         except BaseException:
             self.store.close()
             raise
+
+    @property
+    def read_only(self) -> bool:
+        """Say whether this is a copy in memory of a file that cannot be written."""
+        return self.store.db.read_only
 
     @staticmethod
     def discard(path: Path | str) -> None:
@@ -154,13 +181,64 @@ class ResearchFSClient(Closing):
         """Return every method that a pack defines, by id."""
         return self.store.methods()
 
-    def search(
-        self, query: str, *, k: int = 10, kinds: Sequence[str] | None = None
-    ) -> list[Hit]:
-        """Return the k best answers; any text is a query, none is an error."""
-        return search_store(self.store, query, k=k, kinds=kinds)
+    def experiments(
+        self,
+        *,
+        session: str | None = None,
+        verdict: Judgement | None = None,
+        limit: int | None = None,
+    ) -> Found[Experiment]:
+        """Return the experiments that the database holds, the newest first."""
+        found = self.store.experiments(session=session, verdict=verdict, limit=limit)
+        return Found(found)
 
-    def rank(
+    # the command line's word for it
+    log = experiments
+
+    def show(self, commit: str) -> Experiment:
+        """Return the experiment that an oid, or the start of one, names."""
+        found = self.store.experiment(commit)
+        if found is None:
+            raise UsageError(
+                f"{commit!r} is no experiment of {self.store.db.path}: `experiments()` "
+                "lists them"
+            )
+        return found
+
+    def best(
+        self, k: int = 10, direction: Direction = Direction.LOWER
+    ) -> Found[Experiment]:
+        """Return the k best experiments among those that compare.
+
+        Results compare within one metric, protocol and platform: those of the newest
+        result count.
+        """
+        newest = self.store.newest_measured()
+        if newest is None:
+            return Found()
+        found = self.store.best(
+            k,
+            direction,
+            metric=newest.metric,
+            protocol=newest.protocol,
+            platform=newest.platform,
+        )
+        return Found(found)
+
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        kinds: Sequence[str] | None = None,
+        prefix: bool = False,
+        code: Mapping[str, str] | None = None,
+    ) -> Found[Hit]:
+        """Return the k best answers; any text is a query, and `code` searched too."""
+        found = search_store(self.store, query, kinds, k, prefix=prefix, code=code)
+        return Found(found)
+
+    def rank(  # noqa: PLR0913  the question, and what it is about
         self,
         *,
         goal: str = "",
@@ -169,10 +247,12 @@ class ResearchFSClient(Closing):
         session: str = "",
         baseline: str = "",
         k: int = 5,
+        before: str = "",
     ) -> Answer:
         """Rank every method for some code; nothing is recorded.
 
         `baseline` names the commit that the code is at: tries on it tire a method.
+        With `before`, the id of a question's record, no later question counts.
         """
         methods = self.methods()
         trials = standings.trials(self.store, metric.name if metric else "")
@@ -180,8 +260,9 @@ class ResearchFSClient(Closing):
             session=session,
             states=self._states(baseline),
             contexts={item.id: c for item, c in fits(methods, current_code)},
-            asked=standings.asked(self.store),
+            asked=standings.asked(self.store, before=before),
             relevance=method_ranks(self.store, goal),
+            platform=standings.newest_platform(self.store),
         )
         ranked, known = ranking.rank(methods, trials, question)
         chosen = ranking.pack_of(k, ranked, methods=methods, standings=known)
@@ -189,8 +270,8 @@ class ResearchFSClient(Closing):
             goal=goal,
             ranking=tuple(ranked),
             suggestions=tuple(chosen),
-            standings=known,
-            methods={method.id: method for method in methods},
+            standings=MappingProxyType(known),
+            methods=MappingProxyType({method.id: method for method in methods}),
         )
 
     def suggest_query(  # noqa: PLR0913  the question, and what it is about
@@ -203,8 +284,14 @@ class ResearchFSClient(Closing):
         metric: Metric | None = None,
         session: str = "",
         baseline: str = "",
+        before: str = "",
+        mapped: Callable[[frozenset[str]], str] | None = None,
     ) -> Answer:
-        """Return a ranked pack of k methods and a brief of at most `token_limit`."""
+        """Return a ranked pack of k methods and a brief of at most `token_limit`.
+
+        `mapped` makes the map of the code, those names first, where it is of several
+        files.
+        """
         answer = self.rank(
             goal=goal,
             current_code=current_code,
@@ -212,16 +299,22 @@ class ResearchFSClient(Closing):
             session=session,
             baseline=baseline,
             k=k,
+            before=before,
         )
+        about = answer.targets
+        shown = mapped(about) if mapped else code_map(current_code, about=about)
         brief = Brief(
             goal=goal,
             suggestions=answer.suggestions,
             methods=answer.methods,
             standings=answer.standings,
             tried=self.store.tried_on(self._states(baseline)),
-            code_map=code_map(current_code) if current_code else "",
+            code_map=shown,
         )
         return replace(answer, brief=render_brief(brief, token_limit=token_limit))
+
+    # the command line's word for it
+    suggest = suggest_query
 
     def _states(self, baseline: str) -> frozenset[str]:
         """Return the names of the code at a commit: the commit, and its tree."""

@@ -81,3 +81,5 @@ class Ledger:
         for start in range(0, len(unread), _BATCH):
             oids = unread[start : start + _BATCH]
             self.store.put_texts(oids, commits.read_whole(self.repo, oids))
+        if len(unread) >= _BATCH:
+            self.store.optimise()

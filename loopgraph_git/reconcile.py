@@ -28,11 +28,13 @@ def reconcile(ledger: Ledger, patterns: Sequence[str]) -> None:
     `patterns` name the experiment branches.
     """
     ledger.catch_up()
+    if not access(ledger.repo.home, W_OK):
+        # nothing can be pinned, and nothing linked
+        return
     view = branches.look(ledger.repo, patterns)
     archives = _archives(ledger)
     mark = f"{view.mark} {archives}"
-    # where nothing can be written there is nothing to catch up with
-    if seen.is_current(ledger.repo, mark) or not access(ledger.repo.home, W_OK):
+    if seen.is_current(ledger.repo, mark):
         _read_spool(ledger)
         return
     with locked(ledger.repo.home / "seen.lock"):

@@ -58,12 +58,12 @@ def export(  # noqa: PLR0913  one parameter an option
     if form is Format.PARQUET and path is None:
         raise UsageError("Parquet is no text: name a file with `-o FILE`")
     lab = opened()
-    found = lab.experiments(
+    listed = lab.experiments(
         session=session,
         verdict=Judgement(verdict) if verdict else None,
         limit=limit or None,
     )
-    found.reverse()
+    found = [*reversed(listed)]
     chosen = metric or tables.metric_of(found, lab.config.metric.name)
     if path is None:
         for line in _lines(form, found, chosen):

@@ -25,4 +25,7 @@ def opened() -> LoopGraph:
     lab = LoopGraph.open()
     click.get_current_context().call_on_close(lab.close)
     lab.reconcile()
+    if lab.read_only:
+        words = "nothing is kept, and what was never pinned is left out"
+        click.echo(f"note: {lab.repo.home} cannot be written: {words}", err=True)
     return lab

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from loopgraph_git.client import Answer
-    from loopgraph_git.records import Experiment, Hit
+    from loopgraph_git.records import Experiment
 
 _WIDE = 1e9
 _BEYOND = 0x10000
@@ -146,16 +146,6 @@ def _experiment(item: Experiment) -> list[str]:
         str(item.verdict or item.status or "-"),
         "baseline" if item.reason == "baseline" else item.subject,
     ]
-
-
-def hits(found: Sequence[Hit]) -> None:
-    """Print the answers of a search, two lines each."""
-    for hit in found:
-        key = hit.key[:12] if hit.kind == "experiment" else hit.key
-        click.secho(f"{plain(hit.kind)} {plain(key)}", bold=True, nl=False)
-        click.echo(f"  {plain(hit.title)}")
-        if hit.snippet:
-            click.echo(f"    {plain(hit.snippet)}")
 
 
 def ranking(answer: Answer, k: int) -> None:

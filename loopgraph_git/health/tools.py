@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from loopgraph_git.health.finding import Finding
-from loopgraph_git.researchfs.database import sqlite_version
+from loopgraph_git.researchfs.connection import sqlite_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

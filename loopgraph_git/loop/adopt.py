@@ -34,8 +34,8 @@ from loopgraph_git.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from loopgraph_git.lab import Lab
     from loopgraph_git.loop.history import Log, Row
-    from loopgraph_git.loopgraph import LoopGraph
     from loopgraph_git.records import Metric, Oid
 
 # the same records in every clone: they are nobody's own
@@ -70,7 +70,7 @@ class Adopted:
     untold: int
 
 
-def adopt(lab: LoopGraph, log: Log, *, session: str, dry_run: bool = False) -> Adopted:
+def adopt(lab: Lab, log: Log, *, session: str, dry_run: bool = False) -> Adopted:
     """Write the rows of a log that are not known yet; with `dry_run`, only count.
 
     Raises UsageError for an unusable name of a session, and GitError.
@@ -95,9 +95,7 @@ def adopt(lab: LoopGraph, log: Log, *, session: str, dry_run: bool = False) -> A
     )
 
 
-def _write(
-    lab: LoopGraph, session: str, entries: list[Entry], fresh: list[Entry]
-) -> None:
+def _write(lab: Lab, session: str, entries: list[Entry], fresh: list[Entry]) -> None:
     """Pin the commits, write all records at once, then index them."""
     # pinned before anything is said of them: a record never outlives its commit
     untold = [entry.commit for entry in entries if not entry.lines]
@@ -120,7 +118,7 @@ def _write(
     lab.reconcile()
 
 
-def _entries(lab: LoopGraph, log: Log, session: str, *, write: bool) -> list[Entry]:
+def _entries(lab: Lab, log: Log, session: str, *, write: bool) -> list[Entry]:
     """Find or make the commit of every row, and weigh each against the best."""
     keys = list(_keys(log, session))
     own, lost = _resolved(lab, log)
@@ -181,7 +179,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _resolved(lab: LoopGraph, log: Log) -> tuple[dict[int, Oid], dict[int, str]]:
+def _resolved(lab: Lab, log: Log) -> tuple[dict[int, Oid], dict[int, str]]:
     """Return the commits of rows, and why others have none, by the row's number.
 
     Some logs name the commit that an edit was made on: the same one for many rows.

@@ -10,8 +10,8 @@ from loopgraph_git.records import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from loopgraph_git.lab import Lab
     from loopgraph_git.loop.history import Row
-    from loopgraph_git.loopgraph import LoopGraph
     from loopgraph_git.records import Oid, Record
 
 MARK, SESSION = "imported", "session"
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     lines: tuple[Line, ...]
 
 
-def fresh(lab: LoopGraph, session: str, entries: list[Entry]) -> list[Entry]:
+def fresh(lab: Lab, session: str, entries: list[Entry]) -> list[Entry]:
     """Return the rows that are not recorded yet, each with the lines that are not.
 
     A row is looked for in the whole session: it may have been imported while its

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.loopgraph import LoopGraph
+    from loopgraph_git.lab import Lab
 
 LOG_DAYS = 30.0
 LOG_SESSIONS = 3
@@ -68,7 +68,7 @@ class Swept(NamedTuple):
     kept: tuple[Kept, ...]
 
 
-def sweep(lab: LoopGraph, limits: Limits, *, dry_run: bool = False) -> Swept:
+def sweep(lab: Lab, limits: Limits, *, dry_run: bool = False) -> Swept:
     """Remove what nothing needs; with `dry_run` only say what that would be.
 
     Safe beside running experiments: what a session that runs, or has something under
@@ -123,7 +123,7 @@ def _held(repo: Repo, name: str, *, dry_run: bool) -> Iterator[None]:
         yield
 
 
-def _session(lab: LoopGraph, name: str, *, dry_run: bool) -> list[Leftover]:
+def _session(lab: Lab, name: str, *, dry_run: bool) -> list[Leftover]:
     """Remove what is left of a session; raises _NeededError."""
     path = lab.repo.home / "journal" / f"{name}.json"
     _refuse_unfinished(path, name)
@@ -158,7 +158,7 @@ def under_way(name: str, journal: Journal) -> str:
     return f"was cut off after {done} experiments: {again} goes on"
 
 
-def _worktree(lab: LoopGraph, name: str, *, dry_run: bool) -> list[Leftover]:
+def _worktree(lab: Lab, name: str, *, dry_run: bool) -> list[Leftover]:
     folder = worktree.home(lab.repo) / name
     if not folder.is_dir():
         return []
@@ -182,7 +182,7 @@ def _worktree(lab: LoopGraph, name: str, *, dry_run: bool) -> list[Leftover]:
     return [found]
 
 
-def _refuse_needed(lab: LoopGraph, tree: Repo, name: str) -> None:
+def _refuse_needed(lab: Lab, tree: Repo, name: str) -> None:
     """Raise _NeededError where a worktree holds something that is not ours to lose."""
     if worktree.is_locked(tree.git_dir):
         raise _NeededError(f"you locked it: `git worktree unlock {tree.root}`")
@@ -206,7 +206,7 @@ def _refuse_needed(lab: LoopGraph, tree: Repo, name: str) -> None:
         )
 
 
-def _of_the_user(lab: LoopGraph, tree: Repo, name: str) -> list[str]:
+def _of_the_user(lab: Lab, tree: Repo, name: str) -> list[str]:
     """Return the files that came after the last run: a run did not make them.
 
     What came before was made by runs: each begins with a clean worktree.
@@ -220,7 +220,7 @@ def _of_the_user(lab: LoopGraph, tree: Repo, name: str) -> list[str]:
     ]
 
 
-def _over(lab: LoopGraph, tree: Repo, name: str) -> float:
+def _over(lab: Lab, tree: Repo, name: str) -> float:
     """Return when the harness was last at work in a worktree, or 0."""
     journal = lab.repo.home / "journal" / f"{name}.json"
     known = [
@@ -255,9 +255,7 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
-def _logs(
-    lab: LoopGraph, limits: Limits, busy: set[str], began: float
-) -> Iterator[Leftover]:
+def _logs(lab: Lab, limits: Limits, busy: set[str], began: float) -> Iterator[Leftover]:
     """Yield the logs that are old; digests and excerpts are in the records.
 
     A log that no session is known of may be a running one's, so it waits.
@@ -281,7 +279,7 @@ def _commit_of(name: str) -> str:
     return name.removeprefix("run-").split("-", 1)[0][:_SHORT]
 
 
-def _owners(lab: LoopGraph) -> dict[str, str]:
+def _owners(lab: Lab) -> dict[str, str]:
     """Return the sessions of commits and their baselines, the newest first."""
     found = [item for item in lab.experiments() if item.session]
     owners = {item.commit[:_SHORT]: item.session for item in found}

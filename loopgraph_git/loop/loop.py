@@ -31,7 +31,7 @@ from loopgraph_git.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from loopgraph_git.loopgraph import LoopGraph
+    from loopgraph_git.lab import Lab
 
 _FOREVER = 1_000_000
 
@@ -41,7 +41,7 @@ class Loop:
 
     def __init__(
         self,
-        lab: LoopGraph,
+        lab: Lab,
         proposer: Proposer,
         options: Options,
         *,
@@ -176,7 +176,7 @@ class Loop:
         self, before: Mapping[str, str], after: Mapping[str, str], protocol: str
     ) -> None:
         gate.check(before, after, config=self.config)
-        earlier = self.lab.tried({**before, **after}, protocol=protocol)
+        earlier = self.lab.tried(before, after, protocol=protocol)
         if earlier is not None:
             came = f"{earlier.verdict or earlier.status}, {earlier.reason}"
             raise EditError(

@@ -29,7 +29,7 @@ from loopgraph_git.records import (
 
 if TYPE_CHECKING:
     from loopgraph_git.config import Config
-    from loopgraph_git.loopgraph import LoopGraph
+    from loopgraph_git.lab import Lab
 
 SANDBOX = "none that is known: recorded, not run here"
 APART = "recorded "
@@ -61,7 +61,7 @@ class Told:
 
 
 def record(
-    lab: LoopGraph,
+    lab: Lab,
     commit: Oid,
     told: Told,
     log: runner.Ended | None = None,
@@ -73,7 +73,7 @@ def record(
     The commit is pinned first. Raises UsageError when log and words do not make a
     result; nothing is written then.
     """
-    config = _config(lab, told)
+    config = settings(lab, told)
     result = None
     if log or told.measured:
         result = _result(lab, commit, config, told, log)
@@ -83,7 +83,7 @@ def record(
         commits.pin(lab.repo, commit)
         lab.reconcile()
         if result and (again or not _is_known(lab.results_of(commit), result)):
-            lab.record(commit, result)
+            lab.record_result(commit, result)
             written.append(Kind.RESULT)
         verdict = _verdict(lab, commit, config, told)
         if verdict:
@@ -118,12 +118,12 @@ def read_log(source: BinaryIO, metric: str) -> runner.Ended:
     )
 
 
-def metric_name(lab: LoopGraph, told: Told) -> str:
+def metric_name(lab: Lab, told: Told) -> str:
     """Return the name of the metric that decides."""
     return told.metric or lab.config.metric.name
 
 
-def _config(lab: LoopGraph, told: Told) -> Config:
+def settings(lab: Lab, told: Told) -> Config:
     """Return the settings with the metric that was named."""
     known = lab.config.metric
     if told.metric in ("", known.name):
@@ -133,7 +133,7 @@ def _config(lab: LoopGraph, told: Told) -> Config:
 
 
 def _result(
-    lab: LoopGraph,
+    lab: Lab,
     commit: Oid,
     config: Config,
     told: Told,
@@ -209,7 +209,7 @@ def _overruled(result: Result, told: Told, log: runner.Ended | None) -> Result:
 
 
 def _protocol(
-    lab: LoopGraph, commit: Oid, config: Config, result: Result
+    lab: Lab, commit: Oid, config: Config, result: Result
 ) -> tuple[str, float | None]:
     """Return the protocol of a run that others made, and its budget where known.
 
@@ -242,7 +242,7 @@ def _told(result: Result) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _verdict(lab: LoopGraph, commit: Oid, config: Config, told: Told) -> Verdict | None:
+def _verdict(lab: Lab, commit: Oid, config: Config, told: Told) -> Verdict | None:
     """Return the verdict that its maker gave, with the gain where it is known."""
     if told.verdict is None:
         return None
@@ -251,9 +251,21 @@ def _verdict(lab: LoopGraph, commit: Oid, config: Config, told: Told) -> Verdict
     if known.verdict is told.verdict and reason in ("", known.reason):
         return None
     verdict = Verdict(value=told.verdict, reason=reason or "as recorded")
+    found = decided(lab, commit, config)
+    if found is None or found.value is Judgement.RETEST:
+        return verdict
+    return replace(found, value=verdict.value, reason=verdict.reason)
+
+
+def decided(lab: Lab, commit: Oid, config: Config) -> Verdict | None:
+    """Return the verdict that the numbers give: the last run against its baseline.
+
+    None for a commit without a run or without a parent.
+    """
+    known = lab.show(str(commit))
     results = lab.results_of(commit)
     if known.parent is None or not results:
-        return verdict
+        return None
     last = results[-1]
     runs = lab.results(protocol=last.protocol, platform=last.platform)
     values = [
@@ -261,13 +273,10 @@ def _verdict(lab: LoopGraph, commit: Oid, config: Config, told: Told) -> Verdict
         for oid, x in runs
         if oid == known.parent and x.metric == last.metric and x.value is not None
     ]
-    if not values:
-        return verdict
-    decided = judge.decide(
+    return judge.decide(
         config.metric,
         last,
         baseline=known.parent,
         values=values,
         noise=judge.measured_noise(runs),
     )
-    return replace(decided, value=verdict.value, reason=verdict.reason)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loopgraph_git.git.repo import Repo
+    from loopgraph_git.lab import Lab
     from loopgraph_git.loop.session import Options, Progress
-    from loopgraph_git.loopgraph import LoopGraph
 
 
 class Workbench:
@@ -23,7 +23,7 @@ class Workbench:
 
     def __init__(
         self,
-        lab: LoopGraph,
+        lab: Lab,
         tree: Repo,
         options: Options,
         progress: Progress,
@@ -76,7 +76,7 @@ class Workbench:
             subject = f"baseline, run {number + 1} of {needed}"
             self.progress.training(subject, config.budget_seconds)
             result = self.train(tip, self.seed + number)
-            self.lab.record(tip, result)
+            self.lab.record_result(tip, result)
             self.progress.measured(result)
             if result.status is not Status.OK:
                 raise LoopGraphError(

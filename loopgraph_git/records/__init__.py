@@ -15,6 +15,7 @@ from loopgraph_git.records.facts import (
     fitted,
     fitted_retrieval,
 )
+from loopgraph_git.records.found import Found, dataframe
 from loopgraph_git.records.line import (
     RECORD_LIMIT_BYTES,
     RECORD_VERSION,
@@ -41,6 +42,7 @@ __all__ = [
     "Commit",
     "Direction",
     "Experiment",
+    "Found",
     "Hit",
     "Judgement",
     "Kind",
@@ -60,6 +62,7 @@ __all__ = [
     "Verdict",
     "body_of",
     "canonical",
+    "dataframe",
     "fitted",
     "fitted_retrieval",
     "results_header",

@@ -13,16 +13,19 @@ def migrate(
     connection: sqlite3.Connection,
     path: str,
     migrations: tuple[str, ...] = MIGRATIONS,
+    *,
+    backup: bool = True,
 ) -> None:
     """Bring a database to the newest version, one immediate transaction a step.
 
     Two processes may open a database first at the same time: the version is read
-    again under the lock. Raises StoreKeptError for a newer database and for one that
+    again under the lock. An older one is copied beside the file first, unless
+    `backup` is off. Raises StoreKeptError for a newer database and for one that
     is not ours, before anything is changed.
     """
     refuse_strangers(connection, path, len(migrations))
     version = _version(connection)
-    if 0 < version < len(migrations):
+    if backup and 0 < version < len(migrations):
         _copy(connection, Path(f"{path}.v{version}"))
     while _version(connection) < len(migrations):
         _step(connection, migrations)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from loopgraph_git.errors import StoreError
 from loopgraph_git.researchfs import (
+    checking,
     commits,
+    connection,
     database,
     knowledge,
     outcomes,
@@ -70,7 +71,7 @@ class Store(Closing):
     @staticmethod
     def discard(path: Path | str) -> None:
         """Delete a database that cannot be read, so that it can be built anew."""
-        database.discard(path)
+        connection.discard(path)
 
     def close(self) -> None:
         """Close the database; closing twice is fine."""
@@ -285,40 +286,13 @@ class Store(Closing):
 
     def check(self) -> list[str]:
         """Return what is wrong with the database, in words; nothing if all is well."""
-        return [*self._check_schema(), *self._check_search(), *self._check_tables()]
-
-    def _check_schema(self) -> Iterator[str]:
-        sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        with Store.open(":memory:") as fresh:
-            missing = {*fresh.db.column(sql)} - {*self.db.column(sql)}
-        if missing:
-            yield f"the table {min(missing)} is missing: run `git lg reindex`"
-
-    def _check_search(self) -> Iterator[str]:
-        for table in schema.SEARCHED_TABLES:
-            try:
-                self.db.write(
-                    f"INSERT INTO {table}_fts({table}_fts, rank)"
-                    " VALUES('integrity-check', 1)"
-                )
-            except StoreError:
-                yield (
-                    f"the search index of {table} does not match its table: run "
-                    "`git lg reindex` to build it anew"
-                )
-
-    def _check_tables(self) -> Iterator[str]:
-        for line in self.db.column("PRAGMA quick_check"):
-            if line != "ok":
-                yield f"the database is damaged ({line}): run `git lg reindex`"
-        for table, row, parent, _ in self.db.pragma("foreign_key_check"):
-            yield (
-                f"row {row} of {table} names a row of {parent} that is not there: "
-                "run `git lg reindex`"
-            )
+        return checking.check(self.db)
 
     def repair(self) -> None:
-        """Build the search index anew from its tables."""
+        """Build the search index anew from its tables, and what keeps it so."""
         with self.transaction():
+            for name, statement in schema.triggers().items():
+                self.db.write(f"DROP TRIGGER IF EXISTS {name}")
+                self.db.write(statement)
             for table in schema.SEARCHED_TABLES:
                 self.db.write(f"INSERT INTO {table}_fts({table}_fts) VALUES('rebuild')")  # fmt: skip
