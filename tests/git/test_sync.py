@@ -478,7 +478,7 @@ def test_over_http_and_without_anybody_to_type_a_password(hub, web, clone, monke
 def test_ctrl_c_while_a_remote_does_not_answer(hub, clone):
     one = clone("one")
     one.experiment()
-    hook(hub, "touch waiting; sleep 60")
+    hook(hub, "touch waiting; exec sleep 60")
     process = subprocess.Popen(
         [sys.executable, "-m", "loopgraph_git", "sync"],
         cwd=one.folder, env={**os.environ, **SOURCE}, text=True, process_group=0,

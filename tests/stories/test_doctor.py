@@ -17,6 +17,8 @@ from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Oid, Result, Status
 from tests.conftest import SEALED, Toy, git, make_toy
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import Toy, git
 
+pytestmark = pytest.mark.long
+
 LOG = (
     "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
     "a1\t1.1\t1.0\tkeep\tbaseline\n"

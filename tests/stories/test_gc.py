@@ -14,6 +14,8 @@ import pytest
 from loopgraph_git.git.lock import locked
 from tests.conftest import Toy, git, make_toy
 
+pytestmark = pytest.mark.long
+
 DAY = 86_400
 
 

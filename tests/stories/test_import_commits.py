@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import Toy, git
 
+pytestmark = pytest.mark.long
+
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 
 

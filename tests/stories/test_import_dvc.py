@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import git
 
+pytestmark = pytest.mark.long
+
 PIPELINE = """\
 stages:
   train:

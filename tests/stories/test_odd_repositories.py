@@ -19,6 +19,8 @@ from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Oid
 from tests.conftest import PREPARE, TRAIN, Toy, git, make_toy
 
+pytestmark = pytest.mark.long
+
 PACKS = Path(".loopgraph") / "packs" / "toy.yml"
 
 

@@ -12,6 +12,8 @@ from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Kind, Oid, Result, Status
 from tests.conftest import TRAIN, git
 
+pytestmark = pytest.mark.long
+
 RATES = TRAIN + "\n# far below, so that patches do not touch\n" * 12 + "WIDTH = 1\n"
 
 

@@ -14,6 +14,8 @@ from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Kind
 from tests.conftest import PACK, SOURCE, TRAIN, Toy, git, make_toy
 
+pytestmark = pytest.mark.long
+
 
 def clone(hub, folder) -> Toy:
     git(folder.parent, "clone", "-q", str(hub), str(folder))
