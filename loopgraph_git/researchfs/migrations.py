@@ -6,7 +6,26 @@ import sqlite3
 from pathlib import Path
 
 from loopgraph_git.errors import StoreKeptError
-from loopgraph_git.researchfs.schema import APPLICATION_ID, MIGRATIONS, statements
+from loopgraph_git.researchfs.schema import (
+    APPLICATION_ID,
+    CHILDREN_FIRST,
+    DDL,
+    SEARCHED_TABLES,
+    statements,
+)
+
+_RESET = "\n".join(
+    [f"DROP TABLE IF EXISTS {table}_{kind};"
+     for table in SEARCHED_TABLES for kind in ("vocab", "fts")]
+    + [f"DROP TABLE IF EXISTS {table};" for table in CHILDREN_FIRST]
+)  # fmt: skip
+
+MIGRATIONS: tuple[str, ...] = ("", "", f"{_RESET}\n{DDL}")
+"""The script at position n takes a database from version n to n + 1.
+
+Since version 3 there are whole lines of records, imports, recognised methods, and texts
+that are read when they are asked for. What older ones held is read from git again.
+"""
 
 
 def migrate(

@@ -299,18 +299,6 @@ CHILDREN_FIRST = (
     "retrievals", "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
 )  # fmt: skip
 """Our tables, each before those it refers to (experiments.retrieval apart)."""
-RESET = "\n".join(
-    [f"DROP TABLE IF EXISTS {table}_{kind};"
-     for table in SEARCHED_TABLES for kind in ("vocab", "fts")]
-    + [f"DROP TABLE IF EXISTS {table};" for table in CHILDREN_FIRST]
-)  # fmt: skip
-
-MIGRATIONS: tuple[str, ...] = ("", "", f"{RESET}\n{DDL}")
-"""The script at position n takes a database from version n to n + 1.
-
-Since version 3 there are whole lines of records, imports, recognised methods, and texts
-that are read when they are asked for. What older ones held is read from git again.
-"""
 
 
 _HASHED = ("commit", "record")

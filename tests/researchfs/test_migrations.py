@@ -9,7 +9,8 @@ import pytest
 
 from loopgraph_git.errors import StoreError
 from loopgraph_git.researchfs import migrations
-from loopgraph_git.researchfs.schema import MIGRATIONS, SCHEMA_VERSION
+from loopgraph_git.researchfs.migrations import MIGRATIONS
+from loopgraph_git.researchfs.schema import SCHEMA_VERSION
 from loopgraph_git.researchfs.store import Store
 from tests.researchfs.making import commit
 from tests.researchfs.test_store import filled

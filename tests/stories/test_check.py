@@ -15,6 +15,8 @@ from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Judgement, Result, Status, Verdict
 from tests.conftest import TRAIN, Toy, git, make_toy
 
+pytestmark = pytest.mark.long
+
 _MADE: dict[str, object] = {}
 
 

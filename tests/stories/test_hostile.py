@@ -15,6 +15,8 @@ from loopgraph_git.records.texts import HIDDEN
 from tests.conftest import git
 from tests.fuzz.hostile import TEXTS
 
+pytestmark = pytest.mark.long
+
 NASTY = "".join(text for text in TEXTS if "\0" not in text and "half" not in text)
 NAMES = ("-n", "--output=x", "a\nb", 'quo"te', "co:lon", "[red]", "\x1b[31m", "é\u202e")
 COMMANDS = (

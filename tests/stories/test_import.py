@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import Toy, git, make_toy
 
+pytestmark = pytest.mark.long
+
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 LOST = (
     "baseline\t1.100000\t1.0\tkeep\tbaseline\n"

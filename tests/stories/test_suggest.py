@@ -7,6 +7,8 @@ import pytest
 from loopgraph_git.lab import Lab
 from tests.conftest import git
 
+pytestmark = pytest.mark.long
+
 SWITCH = """\
 pack: switch
 title: A switch and a function
