@@ -479,11 +479,14 @@ def test_ctrl_c_while_a_remote_does_not_answer(hub, clone):
     one = clone("one")
     one.experiment()
     hook(hub, "touch waiting; exec sleep 60")
+    # a test run in the background of a shell ignores Ctrl-C, and hands that on
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "loopgraph_git", "sync"],
         cwd=one.folder, env={**os.environ, **SOURCE}, text=True, process_group=0,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     while not (hub / "waiting").exists():
         time.sleep(0.02)
         assert process.poll() is None, process.communicate()
