@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loopgraph_git.git import commits, refs, sync
+from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class Ledger:
         seen = self.store.ref_tips()
         fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
         moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
-        pinned |= sync.archived(self.repo, [ref for ref in fresh if ref not in moved])
+        pinned |= archive.archived(
+            self.repo, [ref for ref in fresh if ref not in moved]
+        )
         if not fresh and seen == tips and pinned <= self.store.known(pinned):
             return
         records = list(self.notes.records(moved))

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from loopgraph_git.errors import GitError, UsageError
 from loopgraph_git.git import archive, refs
-from loopgraph_git.git.archive import archived, archives
 from loopgraph_git.git.lock import locked
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Oid
-
-__all__ = ["archived", "archives", "exchange", "pending", "remotes"]
 
 _TRIES = 5
 # how git says that a ref did not move; GitPython makes it speak English
@@ -256,7 +253,7 @@ def _counted(repo: Repo, moves: Iterable[tuple[str, str, str]]) -> Moved:
         if ref.startswith(refs.NOTES):
             records += _lines(repo, before, after)
         else:
-            experiments |= archived(repo, [after]) - archived(
+            experiments |= archive.archived(repo, [after]) - archive.archived(
                 repo, [before] if before else []
             )
     return Moved(experiments=len(experiments), records=records)

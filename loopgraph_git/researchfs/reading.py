@@ -24,7 +24,7 @@ from loopgraph_git.records import (
 from loopgraph_git.researchfs.bodies import result_of
 from loopgraph_git.researchfs.database import ids_json
 from loopgraph_git.researchfs.definitions import decode_method
-from loopgraph_git.researchfs.schema import row_id, table_names
+from loopgraph_git.researchfs.schema import LANDED, row_id, table_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -150,7 +150,7 @@ def landed_from(db: Database, commit: str) -> list[Experiment]:
     rows = db.rows(
         f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
         " WHERE e.id IN (SELECT old FROM links WHERE new = ?"
-        "   AND how IN ('squash', 'cherry-pick', 'merge')"
+        f"   AND how IN {LANDED}"
         "   AND id NOT IN (SELECT target FROM retractions))"
         " ORDER BY e.ts DESC, e.oid DESC",
         row_id("commit", commit),

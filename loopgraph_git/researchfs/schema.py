@@ -301,6 +301,8 @@ CHILDREN_FIRST = (
 """Our tables, each before those it refers to (experiments.retrieval apart)."""
 
 
+LANDED = "('squash', 'cherry-pick', 'merge')"
+"""How an experiment became ordinary work, in a list of SQL; others are rewrites."""
 _HASHED = ("commit", "record")
 _HASH = re.compile(r"[0-9a-f]{16,64}\Z")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from loopgraph_git.researchfs import imports
 from loopgraph_git.researchfs.database import ids_json
+from loopgraph_git.researchfs.schema import LANDED
 from loopgraph_git.researchfs.texts import write_texts
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 _CHUNK = 5000
 _RETRACTED = "(SELECT target FROM retractions)"
 
-_REWRITTEN = (
-    f"l.how NOT IN ('squash', 'cherry-pick', 'merge') AND l.id NOT IN {_RETRACTED}"
-)
+_REWRITTEN = f"l.how NOT IN {LANDED} AND l.id NOT IN {_RETRACTED}"
 # every experiment that hands its results on to a target, itself included
 _SOURCES = f"""
 WITH RECURSIVE sources(target, source) AS (
