@@ -9,6 +9,7 @@
     ├── StoreError             the ResearchFS database
     │   └── StoreKeptError     sound, but busy, newer or not ours
     ├── PackError              a method pack
+    ├── DocumentError          a paper or file that cannot be read
     ├── RecipeError            a recipe does not apply to this source
     ├── EditError              a proposed edit cannot be used
     ├── ProviderError          an LLM endpoint
@@ -64,6 +65,10 @@ class StoreKeptError(StoreError):
 
 class PackError(LoopGraphError):
     """A method pack breaks the format; names file, method and key."""
+
+
+class DocumentError(LoopGraphError):
+    """A paper or file cannot be read; names the file, the cause, the next step."""
 
 
 class RecipeError(LoopGraphError):
