@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import itertools
 from difflib import SequenceMatcher
-from pathlib import Path
 
 import pytest
 
 from loopgraph_git.errors import RecipeError
-from loopgraph_git.library.packs import load_packs, unknown_conflicts, validate
+from loopgraph_git.library.packs import unknown_conflicts, validate
 from loopgraph_git.library.recipes import (
     apply_recipe,
     constants,
@@ -19,12 +18,9 @@ from loopgraph_git.library.recipes import (
     missing,
 )
 from loopgraph_git.loop.proposers import knob_choices
+from tests.packs.conftest import METHODS, PACKS, ROOT, TINY
 
-ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "packs").glob("*.yml"))
-PACKS = load_packs([ROOT / "packs"])
-METHODS = {method.id: method for pack in PACKS for method in pack.methods}
-TINY = (ROOT / "harness" / "tiny_nanochat" / "train.py").read_text()
 
 REQUIRED = {
     "swiglu",
