@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from loopgraph_git.library.index import Binding
     from loopgraph_git.library.literals import Constant
 
-TARGET = re.compile(r"(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?:\((?P<keyword>\w+)\))?\Z")
+# A name, or a call's keyword, where need be of the call that passes an argument.
+TARGET = re.compile(
+    r"(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)"
+    r"(?:(?:\[(?P<passing>[^\n]+)\])?\((?P<keyword>\w+)\))?\Z"
+)
 
 
 def constants(source: str) -> dict[str, Constant]:
@@ -84,8 +88,8 @@ def _fixed(code: Code) -> list[Binding]:
 def expression(code: Code, target: str) -> tuple[ast.expr, tuple[str, ...]] | None:
     """Return the expression that a target names, and the scope it stands in.
 
-    A target is a qualified name or a call's keyword, `AdamW(lr)`. None where it
-    is missing or not unique.
+    A target is a qualified name or a call's keyword, `AdamW(lr)`, of one call
+    among several `dict[params=head](lr)`. None where it is missing or not unique.
     """
     parts = TARGET.match(target)
     if not parts:
@@ -94,7 +98,7 @@ def expression(code: Code, target: str) -> tuple[ast.expr, tuple[str, ...]] | No
         if parts["keyword"] is None:
             binding = code.binding(parts["name"])
             return binding.value, binding.scope
-        call = code.call(parts["name"], parts["keyword"])
+        call = code.call(parts["name"], parts["keyword"], passing=parts["passing"])
     except RecipeError:
         return None
     keyword = keyword_of(call, parts["keyword"])

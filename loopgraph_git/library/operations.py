@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import RecipeError
 from loopgraph_git.library import placing
@@ -29,6 +29,9 @@ from loopgraph_git.library.meaning import TARGET, constants_of, visible
 from loopgraph_git.library.searching import search_and_replace
 from loopgraph_git.library.source import Code, Span, keyword_of, parse_code
 from loopgraph_git.records import Operation
+
+if TYPE_CHECKING:
+    from loopgraph_git.library.index import Call
 
 Arguments = Mapping[str, Any]
 Knobs = Mapping[str, Any]
@@ -195,9 +198,8 @@ def _set(code: Code, arguments: Arguments) -> str:
     if not parts:
         raise RecipeError(f"{target} is not a name or a call(keyword)")
     if parts["keyword"]:
-        return _set_keyword(
-            code, arguments, name=parts["name"], keyword=parts["keyword"]
-        )
+        call = code.call(parts["name"], parts["keyword"], passing=parts["passing"])
+        return _set_keyword(code, arguments, call=call, keyword=parts["keyword"])
     binding = code.binding(target)
     if binding.shared:
         raise RecipeError(f"{target} shares its value with other names")
@@ -258,8 +260,8 @@ def parse_expression(text: str) -> ast.expr:
         return ast.parse(text, mode="eval").body
 
 
-def _set_keyword(code: Code, arguments: Arguments, *, name: str, keyword: str) -> str:
-    call = code.call(name, keyword)
+def _set_keyword(code: Code, arguments: Arguments, *, call: Call, keyword: str) -> str:
+    name = ast.unparse(call.node.func)
     found = keyword_of(call, keyword)
     if found:
         return _set_value(code, found.value, scope=call.scope, arguments=arguments)

@@ -198,12 +198,16 @@ class Code:
         resolved = self.aliases.get(head, head) + dot + rest
         return is_suffix(name, call.name) or is_suffix(name, resolved)
 
-    def call(self, name: str, keyword: str) -> Call:
+    def call(self, name: str, keyword: str, *, passing: str | None = None) -> Call:
         """Return the one call of a name, or the one that passes the keyword.
 
-        Raises RecipeError where that does not single out one call.
+        Only calls with the argument `passing` count where one is given. Raises
+        RecipeError where that does not single out one call.
         """
-        found = self.calls(name)
+        found = [
+            call for call in self.calls(name) if not passing or _passes(call, passing)
+        ]
+        name = f"{name}[{passing}]" if passing else name
         passing = [call for call in found if keyword_of(call, keyword)]
         for choice in (found, passing):
             if len(choice) == 1:
@@ -220,6 +224,23 @@ def keyword_of(call: Call, name: str) -> ast.keyword | None:
         if keyword.arg == name:
             return keyword
     return None
+
+
+def _passes(call: Call, argument: str) -> bool:
+    """Tell whether a call has an argument, `"--depth"` or `params=head`, so written."""
+    node = call.node
+    return _spelled(argument) in {
+        ast.unparse(item) for item in (*node.args, *node.keywords)
+    }
+
+
+def _spelled(argument: str) -> str:
+    """Return an argument of a call the way that Python writes it, else as it is."""
+    try:
+        node = ast.parse(f"call({argument})", mode="eval").body
+    except (SyntaxError, ValueError):
+        return argument
+    return ast.unparse(node).removeprefix("call(").removesuffix(")")
 
 
 def docstrings(tree: ast.Module) -> Iterator[ast.Expr]:

@@ -52,6 +52,7 @@ TRUE = [
     {"constant": "DEPTH"},
     {"constant": "TABLE"},
     {"constant": "Config(n_head)"},
+    {"constant": "Config[n_embd=2*depth](n_head)"},
     {"constant": "DEPTH", "equals": 8},
     {"constant": "DEPTH", "equals": 8.0},
     {"constant": "DEPTH", "not_equals": 7},

@@ -198,6 +198,49 @@ def test_every_verb_has_its_effect(given, expected):
     assert done("def f(): pass\nX = 1\n", **given) == expected
 
 
+GROUPS = """\
+add("--lr", default=1)
+add("--wd", default = 0.5)
+groups = [dict(params=head, lr=3), dict(params=body)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"set": "add['--wd'](default)", "times": 2}, 'add("--wd", default = 1.0)'),
+        ({"set": 'add["--lr"](default)', "to": 2}, 'add("--lr", default=2)'),
+        ({"set": "add['--lr'](help)", "to": "a"}, 'add("--lr", default=1, help="a")'),
+        (
+            {"set": "dict[params = body](lr)", "code": "x[0]"},
+            "groups = [dict(params=head, lr=3), dict(params=body, lr=x[0])]",
+        ),
+    ],
+)
+def test_an_argument_picks_one_of_several_calls(given, line):
+    changed = done(GROUPS, **given)
+    assert line in changed.splitlines()
+    assert len(set(GROUPS.splitlines()) - set(changed.splitlines())) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("add['--depth'](default)", "no call of add['--depth'] in the source"),
+        ("add[lr=](default)", "no call of add[lr=] in the source"),
+        ("add['--lr']", "add['--lr'] is not a name or a call(keyword)"),
+        ("dict[1](lr)", "no call of dict[1] in the source"),
+    ],
+)
+def test_an_argument_that_no_call_has_is_an_error(target, message):
+    assert refused(GROUPS, set=target, to=1) == message
+
+
+def test_an_argument_that_two_calls_have_is_an_error():
+    reason = refused("f(a)\nf(a)\nf(b)\n", set="f[a](x)", to=1)
+    assert reason == "f[a] is called 2 times (lines 1, 2)"
+
+
 def test_the_first_alternative_that_applies_wins():
     alternatives = [
         [{"set": "NOPE", "to": 1}],
