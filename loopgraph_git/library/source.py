@@ -208,8 +208,8 @@ class Code:
             call for call in self.calls(name) if not passing or _passes(call, passing)
         ]
         name = f"{name}[{passing}]" if passing else name
-        passing = [call for call in found if keyword_of(call, keyword)]
-        for choice in (found, passing):
+        keyed = [call for call in found if keyword_of(call, keyword)]
+        for choice in (found, keyed):
             if len(choice) == 1:
                 return choice[0]
         if not found:
