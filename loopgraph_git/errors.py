@@ -12,6 +12,8 @@
     ├── DocumentError          a paper or file that cannot be read
     ├── RecipeError            a recipe does not apply to this source
     ├── EditError              a proposed edit cannot be used
+    ├── FetchError             an address that cannot be read
+    │   └── AbsentError        asking again does not help
     ├── ProviderError          an LLM endpoint
     ├── ExhaustedError         a proposer has nothing left to try
     ├── UntrustedError         a repository's commands were not approved
@@ -77,6 +79,14 @@ class RecipeError(LoopGraphError):
 
 class EditError(LoopGraphError):
     """A proposed edit is malformed, ambiguous, forbidden or changes nothing."""
+
+
+class FetchError(LoopGraphError):
+    """An address cannot be read: refused, too large, or not after many attempts."""
+
+
+class AbsentError(FetchError):
+    """What is asked for is not there, or too large: asking again does not help."""
 
 
 class ProviderError(LoopGraphError):

@@ -67,7 +67,9 @@ def sealed_world(homes, monkeypatch):
     folder, numbers = homes
     for name in [name for name in os.environ if name.startswith(("GIT_", "LOOPGRAPH"))]:
         monkeypatch.delenv(name)
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "OPENAI_API_KEY"):
+    for name in (
+        "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "OPENAI_API_KEY",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     for name, value in SEALED.items():
         monkeypatch.setenv(name, value)
