@@ -39,12 +39,16 @@ from loopgraph_git.library.operations import (
     verb_of,
 )
 from loopgraph_git.library.placing import PLACES
+from loopgraph_git.library.reshaping import PARTS, filled, parsed_parameter
 from loopgraph_git.library.source import parse_tree
 
 if TYPE_CHECKING:
     from loopgraph_git.library.yaml_tree import Entry, Report
 
 _dotted = matching(r"[^\W\d]\w*(\.[^\W\d]\w*)*", "a dotted name")
+_place = matching(
+    r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?", "a dotted name, or a call's with ()"
+)
 _target = matching(TARGET.pattern.removesuffix(r"\Z"), "a name or a call(keyword)")
 _PATTERN_LIMIT = 500
 
@@ -173,8 +177,12 @@ _ARGUMENTS: Mapping[str, Rule] = {
     "with": text,
     "search": text,
     "insert": text,
-    "after": _dotted,
-    "before": _dotted,
+    "after": _place,
+    "before": _place,
+    "wrap": _dotted,
+    "as": text,
+    "parameter": text,
+    "of": _dotted,
     "at": one_word_of(PLACES),
     "import": text,
     "delete": _dotted,
@@ -219,6 +227,12 @@ def _check_import(given: Mapping[str, Any]) -> None:
             raise RecipeError(f"not an import: {given['import'].strip()}")
 
 
+def _check_wrapper(given: Mapping[str, Any]) -> None:
+    if not any(part in given["as"] for part in PARTS):
+        raise RecipeError(f"expected one of {', '.join(PARTS)} in it")
+    as_expression(filled(given["as"]))
+
+
 def _fragment(code: str) -> ast.Module:
     try:
         return parse_tree(shifted(code, ""))
@@ -232,4 +246,6 @@ _PARSED: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "with": _check_definition,
     "insert": lambda given: _fragment(given["insert"]),
     "import": _check_import,
+    "as": _check_wrapper,
+    "parameter": lambda given: parsed_parameter(given["parameter"]),
 }

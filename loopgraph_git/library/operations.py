@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import RecipeError
-from loopgraph_git.library import placing
+from loopgraph_git.library import placing, reshaping
 from loopgraph_git.library.conditions import all_hold, plain
 from loopgraph_git.library.layout import margin_of
 from loopgraph_git.library.literals import (
@@ -37,8 +37,9 @@ Arguments = Mapping[str, Any]
 Knobs = Mapping[str, Any]
 _KNOB = re.compile(r"\$([a-z][a-z0-9_]*)")
 _SCALARS = ("to", "times")
-_CODE = ("code", "with", "insert", "search", "replace")
-_TEXTS = (*_CODE, "set", "import", "delete", "after", "before", "at")
+_CODE = ("code", "with", "insert", "search", "replace", "as")
+_NAMES = ("set", "import", "delete", "after", "before", "at", "wrap", "parameter", "of")
+_TEXTS = (*_CODE, *_NAMES)
 
 
 @dataclass(frozen=True)
@@ -315,6 +316,14 @@ def _delete(code: Code, arguments: Arguments) -> str:
     return placing.delete(code, arguments["delete"])
 
 
+def _wrap(code: Code, arguments: Arguments) -> str:
+    return reshaping.wrap(code, arguments["wrap"], arguments["as"])
+
+
+def _parameter(code: Code, arguments: Arguments) -> str:
+    return reshaping.add_parameter(code, arguments["of"], arguments["parameter"])
+
+
 def _unchanged(code: Code, arguments: Arguments) -> str:  # noqa: ARG001
     return code.text
 
@@ -327,6 +336,8 @@ VERBS: Mapping[str, Shape] = MappingProxyType(
         "insert": Shape(_insert, one_of=("after", "before", "at")),
         "import": Shape(_import),
         "delete": Shape(_delete),
+        "wrap": Shape(_wrap, required=("as",)),
+        "parameter": Shape(_parameter, required=("of",)),
         # `perform` tries the alternatives itself: they need the knobs.
         "any": Shape(_unchanged),
     }

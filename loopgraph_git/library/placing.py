@@ -152,7 +152,9 @@ def _imports(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _anchor(code: Code, name: str, *, comments: bool = False) -> _Anchor:
-    """Return the lines of a definition, or else of the assignment of a name."""
+    """Return the lines of a definition, of an assignment, or of what calls `name()`."""
+    if name.endswith("()"):
+        return _statement(code, _caller(code, name.removesuffix("()")))
     if name not in code.index.bindings or name in code.index.definitions:
         if name not in code.index.definitions:
             raise RecipeError(f"no definition or constant {name} in the source")
@@ -161,6 +163,17 @@ def _anchor(code: Code, name: str, *, comments: bool = False) -> _Anchor:
     if binding.statement is None:
         raise RecipeError(f"{name} is a parameter, not a statement")
     return _statement(code, binding.statement)
+
+
+def _caller(code: Code, name: str) -> ast.stmt:
+    """Return the innermost statement that a call of a name stands in."""
+    call = code.call(name, "").node
+    holders = [
+        node
+        for node in ast.walk(code.tree)
+        if isinstance(node, ast.stmt) and any(call is item for item in ast.walk(node))
+    ]
+    return holders[-1]  # the walk is by levels: the last one is the deepest
 
 
 def _statement(code: Code, node: ast.stmt, *, comments: bool = False) -> _Anchor:

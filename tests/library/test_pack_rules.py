@@ -100,7 +100,10 @@ KINDS = (
     "expected exactly one of defines, calls, constant, pattern, imports, equal, "
     "differ, any, not"
 )
-VERBS = "expected exactly one of set, replace, search, insert, import, delete, any"
+VERBS = (
+    "expected exactly one of set, replace, search, insert, import, delete, wrap, "
+    "parameter, any"
+)
 
 
 @pytest.mark.parametrize(
@@ -364,6 +367,27 @@ VERBS = "expected exactly one of set, replace, search, insert, import, delete, a
             "recipe:\n  - {insert: a b, at: end}",
             8,
             "recipe[1].insert: does not parse: ",
+        ),
+        (
+            "recipe:\n  - {insert: a, after: 'f(x)'}",
+            8,
+            "recipe[1].after: expected a dotted name, or a call's with (), not 'f(x)'",
+        ),
+        (
+            "recipe:\n  - {wrap: f, as: norm(x)}",
+            8,
+            "recipe[1].as: expected one of $call, $term, $argument in it",
+        ),
+        (
+            "recipe:\n  - {wrap: f, as: norm($call}",
+            8,
+            "recipe[1].as: not an expression: norm(x",
+        ),
+        ("recipe:\n  - {wrap: f}", 8, "recipe[1].as: missing"),
+        (
+            "recipe:\n  - {parameter: 'a, b', of: f}",
+            8,
+            "recipe[1].parameter: not one parameter: a, b",
         ),
         ("recipe:\n  - {import: math}", 8, "recipe[1].import: not an import: math"),
         (
