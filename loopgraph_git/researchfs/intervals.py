@@ -51,6 +51,23 @@ def gain_interval(
     return mean - half, mean + half
 
 
+def t_tail(t: float, freedom: int) -> float:
+    """Return P(T > t) of Student's t distribution.
+
+    Source: half the regularised incomplete beta function I_x(f/2, 1/2) at
+    x = f/(f + t²) for f degrees of freedom, DLMF 8.17.
+    """
+    tail = beta_cdf(freedom / (freedom + t * t), freedom / 2, 0.5) / 2
+    return tail if t > 0 else 1 - tail
+
+
+@cache
+def t_quantile(share: float, freedom: int) -> float:
+    """Return t where Student's distribution function is `share`, for at least 1/2."""
+    x = beta_quantile(2 * (1 - share), freedom / 2, 0.5)
+    return math.sqrt(freedom * (1 - x) / x) if x else math.inf
+
+
 def beta_quantile(share: float, a: float, b: float) -> float:
     """Return x where the Beta(a, b) distribution function is `share`, by halving."""
     low, high = 0.0, 1.0

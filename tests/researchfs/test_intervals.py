@@ -12,6 +12,8 @@ from loopgraph_git.researchfs.intervals import (
     beta_cdf,
     beta_quantile,
     gain_interval,
+    t_quantile,
+    t_tail,
     win_interval,
     win_rate,
 )
@@ -60,3 +62,14 @@ def test_the_noise_of_a_difference_is_the_least_spread():
     assert high - low == pytest.approx(2 * 1.6448536 * 0.01 * math.sqrt(2), rel=1e-6)
     wide = gain_interval([0.0, 0.2], 0.01)
     assert wide[1] - wide[0] > high - low
+
+
+# the tables of Student's distribution
+@pytest.mark.parametrize(
+    ("freedom", "expected"),
+    [(1, 12.7062), (2, 4.3027), (5, 2.5706), (30, 2.0423), (200, 1.9719)],
+)
+def test_quantiles_of_t_are_those_of_the_tables(freedom, expected):
+    assert t_quantile(0.975, freedom) == pytest.approx(expected, abs=1e-4)
+    assert t_tail(expected, freedom) == pytest.approx(0.025, abs=1e-5)
+    assert t_tail(-expected, freedom) == pytest.approx(0.975, abs=1e-5)
