@@ -15,6 +15,7 @@ from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.library import recipes
 from loopgraph_git.loop import gate, measure, runner
+from loopgraph_git.loop.confirm import confirm
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import (
     ChatProposer,
@@ -25,7 +26,7 @@ from loopgraph_git.loop.proposers import (
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import require_trust
-from loopgraph_git.records import Method, Oid, Result, Status
+from loopgraph_git.records import Grade, Method, Oid, Result, Status, body_of
 
 if TYPE_CHECKING:
     from loopgraph_git.loopgraph import LoopGraph
@@ -44,6 +45,14 @@ if TYPE_CHECKING:
 @click.option("--session", help="Its name; the default is the branch you are on.")
 @click.option("--seed", default=0, show_default=True, help="The seed of every run.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tried, and why not.")
+@click.option("--confirm", "confirm_", is_flag=True, help="Measure the winner again.")
+@click.option(
+    "--pairs",
+    default=3,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Of runs, for --confirm.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @as_json
 def experiment(  # noqa: PLR0913  one parameter an option
@@ -56,6 +65,8 @@ def experiment(  # noqa: PLR0913  one parameter an option
     session: str | None,
     seed: int,
     dry_run: bool,
+    confirm_: bool,
+    pairs: int,
     quiet: bool,
     json_: bool,
 ) -> None:
@@ -64,6 +75,9 @@ def experiment(  # noqa: PLR0913  one parameter an option
     Works on its own branch lg/SESSION in a worktree of its own: your checkout is not
     touched. Without -n and --hours it goes on until you stop it. Ctrl-C once ends the
     bookkeeping; the same command goes on from there.
+
+    With --confirm nothing new is tried: the winner and the session's first baseline are
+    trained again with fresh seeds, in pairs. Exits 1 where the gain is not confirmed.
 
     Example: git lg experiment -n 12 --budget 60
     """
@@ -76,6 +90,10 @@ def experiment(  # noqa: PLR0913  one parameter an option
         preview(lab, name)
         return
     require_trust(lab.repo, lab.trusted_config)
+    if confirm_:
+        options = Options(session=name, seed=seed)
+        confirming(lab, options, pairs, quiet=quiet, json_=json_)
+        return
     made = _proposer(proposer or lab.config.proposer, model or lab.config.chat_model)
     options = Options(session=name, n=n, hours=hours, seed=seed)
     with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
@@ -87,6 +105,39 @@ def experiment(  # noqa: PLR0913  one parameter an option
         render.experiments(ended.experiments)
     if ended.why == "interrupted":
         click.get_current_context().exit(130)
+
+
+def confirming(
+    lab: LoopGraph, options: Options, pairs: int, *, quiet: bool, json_: bool
+) -> None:
+    """Measure a session's winner again, print what came of it, and exit."""
+    with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
+        try:
+            found = confirm(lab, options, pairs=pairs, progress=shown, should_stop=stop)
+        except runner.InterruptedRunError as error:
+            shown.say("stopped; the same command goes on from here")
+            raise click.Abort from error
+    verdict = found.verdict
+    if json_:
+        named = {"start": found.start, "tip": found.tip, **body_of(verdict)}
+        runs = [{"commit": arm, **body_of(result)} for arm, result in found.runs]
+        render.emit_json("confirm", [{**named, "runs": runs}])
+    else:
+        rows = [
+            (
+                "winner" if arm == found.tip else "baseline",
+                arm.short,
+                str(result.seed),
+                render.number(result.value, 6),
+                str(result.status),
+            )
+            for arm, result in found.runs
+        ]
+        render.table(
+            ["", "commit", ">seed", f">{lab.config.metric.name}", "status"], rows
+        )
+        click.echo(f"\n{found.tip.short} {render.plain(verdict.reason)}")
+    click.get_current_context().exit(0 if verdict.grade == Grade.WIN else 1)
 
 
 def default_session(lab: LoopGraph) -> str:

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import EditError, ExhaustedError, LoopGraphError
 from loopgraph_git.git import commits, refs, trailers, worktree
-from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import fingerprint, gate, judge, results_tsv, runner
+from loopgraph_git.loop import (
+    fingerprint,
+    gate,
+    judge,
+    plateau,
+    results_tsv,
+    runner,
+)
 from loopgraph_git.loop.journal import Entry, Journal, Plan, Stage
 from loopgraph_git.loop.proposers import Proposal, Proposer, Request
 from loopgraph_git.loop.session import Ended, Options, Progress
-from loopgraph_git.loop.workbench import Workbench
+from loopgraph_git.loop.workbench import Workbench, session_lock
 from loopgraph_git.records import (
     Experiment,
     Judgement,
@@ -67,8 +73,7 @@ class Loop:
         Raises LockedError when the session is running already, LoopGraphError when
         the baseline itself cannot be trained.
         """
-        lock = self.repo.home / "journal" / f"{self.options.session}.lock"
-        with locked(lock, seconds=0.5, what=f"the session {self.options.session}"):
+        with session_lock(self.repo, self.options.session):
             self._open()
             why = "interrupted"
             try:
@@ -117,6 +122,7 @@ class Loop:
         self._keep_baseline(tip)
         while (why := self._over()) is None:
             try:
+                plateau.look(self.lab, self.bench, self.repo.oid(self.branch))
                 self.one()
             except ExhaustedError as error:
                 return str(error)
@@ -254,12 +260,14 @@ class Loop:
     def train(self, entry: Entry) -> Entry:
         """Train the commit under its budget and turn the log into a result."""
         commit = Oid(entry.commit)
+        before = len(self.lab.results_of(commit))
         if entry.failure:
             result = self.bench.reject(commit, entry.failure)
         else:
             self.progress.training(entry.subject, self.config.budget_seconds)
-            result = self.bench.train(commit, self.options.seed)
-        result = replace(result, tokens=entry.tokens, cost_usd=entry.cost_usd)
+            result = self.bench.train(commit, self.options.seed + before)
+        if not before:
+            result = replace(result, tokens=entry.tokens, cost_usd=entry.cost_usd)
         record = self.lab.notes.make(Kind.RESULT, commit, body_of(result))
         return entry.at(Stage.MEASURED, result=record.encode())
 
@@ -275,6 +283,9 @@ class Loop:
         """Write the verdict; a discarded commit leaves the branch, never the pin."""
         record = Record.decode(entry.verdict)
         self.lab.write(record, fresh=False)
+        if self.bench.is_unclear(record):
+            self.progress.say(f"{record.commit.short} {record.body['reason']}")
+            return entry.at(Stage.COMMITTED)
         kept = record.body["value"] == Judgement.KEEP
         self.bench.move(Oid(entry.commit if kept else entry.baseline))
         return entry.at(Stage.JUDGED)

@@ -275,7 +275,7 @@ def decided(lab: Lab, commit: Oid, config: Config) -> Verdict | None:
     ]
     return judge.decide(
         config.metric,
-        last,
+        [item for oid, item in runs if oid == commit and item.metric == last.metric],
         baseline=known.parent,
         values=values,
         noise=judge.measured_noise(runs),

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import LoopGraphError
 from loopgraph_git.git import worktree
+from loopgraph_git.git.lock import locked
 from loopgraph_git.loop import fingerprint, judge, measure, runner
-from loopgraph_git.records import Oid, Result, Status, Verdict
+from loopgraph_git.records import Judgement, Oid, Record, Result, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.lab import Lab
     from loopgraph_git.loop.session import Options, Progress
+
+
+def session_lock(repo: Repo, session: str) -> AbstractContextManager[None]:
+    """Hold a session's lock; raises LockedError when it is running already."""
+    path = repo.home / "journal" / f"{session}.lock"
+    return locked(path, seconds=0.5, what=f"the session {session}")
 
 
 class Workbench:
@@ -33,6 +41,7 @@ class Workbench:
         self.lab = lab
         self.tree = tree
         self.seed = options.seed
+        self.session = options.session
         self.progress = progress
         self.should_stop = should_stop
         self.run_id = measure.session_run_id(lab.repo, options.session)
@@ -93,17 +102,31 @@ class Workbench:
             if oid == commit and result.status is Status.OK and result.value is not None
         ]
 
+    def is_unclear(self, verdict: Record) -> bool:
+        """Say whether a verdict asks for another run, and there is one left."""
+        ran = len(self.lab.results_of(verdict.commit))
+        asks = verdict.body["value"] == Judgement.RETEST and "delta" in verdict.body
+        return asks and ran < judge.RUNS
+
+    def repeat(self, commit: Oid) -> Result:
+        """Train a commit once more, with the seed after those that it had; record it."""
+        result = self.train(commit, self.seed + len(self.lab.results_of(commit)))
+        self.lab.record_result(commit, result)
+        return result
+
     def verdict(self, commit: Oid, baseline: Oid) -> Verdict:
-        """Decide about the last run of a commit against its baseline."""
+        """Decide about the runs of a commit against its baseline."""
         result = self.lab.results_of(commit)[-1]
         where = {"protocol": result.protocol, "platform": result.platform}
         if result.status is Status.OK and not self.values(baseline, **where):
             # measured elsewhere: on another machine, or before torch was updated
             self.measure_baseline(baseline, result.platform)
+        found = self.lab.results(**where)
         return judge.decide(
             self.lab.config.metric,
-            result,
+            [item for oid, item in found if oid == commit] or [result],
             baseline=baseline,
             values=self.values(baseline, **where),
-            noise=judge.measured_noise(self.lab.results(**where)),
+            noise=judge.measured_noise(found),
+            may_repeat=True,
         )

@@ -32,7 +32,15 @@ from loopgraph_git.records.methods import (
     Source,
 )
 from loopgraph_git.records.results_row import results_header, results_row
-from loopgraph_git.records.values import Direction, Judgement, Kind, Metric, Oid, Status
+from loopgraph_git.records.values import (
+    Direction,
+    Grade,
+    Judgement,
+    Kind,
+    Metric,
+    Oid,
+    Status,
+)
 
 __all__ = [
     "CURVE_LIMIT",
@@ -43,6 +51,7 @@ __all__ = [
     "Direction",
     "Experiment",
     "Found",
+    "Grade",
     "Hit",
     "Judgement",
     "Kind",

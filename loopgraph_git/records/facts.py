@@ -48,7 +48,8 @@ class Verdict:
 
     `delta` is the gain over the baseline in the metric's units, positive when
     better; `noise` is the standard deviation of repeated baselines, and `n` the
-    number of runs it was measured from.
+    number of runs it was measured from. `grade` says how much is behind a `keep`;
+    `confirmed` what a confirmation measured, against the session's first baseline.
     """
 
     value: Judgement
@@ -57,6 +58,8 @@ class Verdict:
     delta: float | None = None
     noise: float | None = None
     n: int = 0
+    grade: str = ""
+    confirmed: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,14 @@ class Judgement(StrEnum):
     RETEST = "retest"
 
 
+class Grade(StrEnum):
+    """How much is behind a `keep`: one run, repeated runs, or a confirmation."""
+
+    ADVANCE = "advance"
+    CLAIM = "claim"
+    WIN = "win"
+
+
 class Kind(StrEnum):
     """What a record line says."""
 

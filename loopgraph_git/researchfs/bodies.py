@@ -227,7 +227,8 @@ _RESULT: dict[str, Callable[[object], Any]] = {
 }  # fmt: skip
 _VERDICT: dict[str, Callable[[object], Any]] = {
     "value": _judgement, "reason": _as_text, "baseline": _as_text,
-    "delta": _as_number, "noise": _as_number, "n": _as_integer,
+    "delta": _as_number, "noise": _as_number, "n": _as_integer, "grade": _as_text,
+    "confirmed": _metrics,
 }  # fmt: skip
 _RETRIEVAL: dict[str, Callable[[object], Any]] = {
     "goal": _as_text, "query": _as_text, "suggestions": _suggestions,
