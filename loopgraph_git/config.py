@@ -31,6 +31,8 @@ _LONGEST_SECONDS = 10 * 365 * 86_400
 _SHOWN = 80
 # these go into a hook, which is a shell script
 _BRANCH_PATTERN = re.compile(r"[A-Za-z0-9._/*?-]+")
+SANDBOXES = ("bubblewrap", "landlock", "rlimits", "none")
+"""The words for how well a run is confined, the best first."""
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 """What the name of a variable with a secret in it looks like, wherever one is met."""
 
@@ -54,10 +56,15 @@ class Config:
     baseline_runs: int = 3
     link: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    sandbox: str = "none"
     packs: str = ".loopgraph/packs"
     branches: tuple[str, ...] = ("lg/*", "autoresearch/*", "exp/*")
     results_tsv: bool | None = None
     log_limit_mb: int = 64
+    memory_limit_mb: int | None = None
+    disk_limit_mb: int = 20_480
+    process_limit: int = 1024
     proposer: str = "recipe"
     chat_model: str = ""
 
@@ -182,6 +189,11 @@ class _Reader:
             "timeout_seconds": self.seconds,
             "baseline_runs": self.count,
             "log_limit_mb": self.count,
+            "memory_limit_mb": self.count,
+            "disk_limit_mb": self.count,
+            "process_limit": self.count,
+            "read": self.places,
+            "sandbox": self.level,
             "results_tsv": self.flag,
         }
         # an empty value means the default, as a commented line does
@@ -258,6 +270,18 @@ class _Reader:
         if word.startswith(("/", "-")) or ".." in parts or not parts or ours:
             self.fail(key, f"{_shown(word)} is not a path inside the repository")
         return str(PurePosixPath(word))
+
+    def places(self, key: str, value: object) -> tuple[str, ...]:
+        words = self.words(key, value)
+        for word in words:
+            if not word.startswith(("/", "~/")) or ".." in PurePosixPath(word).parts:
+                self.fail(key, f"{_shown(word)} does not begin with / or ~/")
+        return words
+
+    def level(self, key: str, value: object) -> str:
+        if value not in SANDBOXES:
+            self.fail(key, f"expected one of {', '.join(SANDBOXES)}")
+        return str(value)
 
     def metric(self, key: str, value: object) -> Metric:
         if isinstance(value, str):

@@ -16,6 +16,7 @@
     │   └── AbsentError        asking again does not help
     ├── ProviderError          an LLM endpoint
     ├── ExhaustedError         a proposer has nothing left to try
+    ├── SandboxError           a run cannot be confined as it should be
     ├── UntrustedError         a repository's commands were not approved
     ├── BudgetError            a limit on experiments, hours, tokens or cost
     └── LockedError            another process holds what is needed
@@ -95,6 +96,10 @@ class ProviderError(LoopGraphError):
 
 class ExhaustedError(LoopGraphError):
     """A proposer has nothing left that it has not tried on this code."""
+
+
+class SandboxError(LoopGraphError):
+    """A run cannot be confined as it should be; nothing was started."""
 
 
 class UntrustedError(LoopGraphError):

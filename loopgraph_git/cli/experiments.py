@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.cli.options import as_json, opened, sandbox_level
 from loopgraph_git.cli.progress import Shown, Stop
 from loopgraph_git.errors import RecipeError, UsageError
 from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.library import recipes
 from loopgraph_git.loop import gate, measure, runner
+from loopgraph_git.loop import sandbox as sandboxes
+from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.confirm import confirm
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import (
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--model", help="The LLM for --proposer chat.")
 @click.option("--session", help="Its name; the default is the branch you are on.")
 @click.option("--seed", default=0, show_default=True, help="The seed of every run.")
+@sandbox_level
 @click.option("--dry-run", is_flag=True, help="Say what would be tried, and why not.")
 @click.option("--confirm", "confirm_", is_flag=True, help="Measure the winner again.")
 @click.option(
@@ -64,6 +67,7 @@ def experiment(  # noqa: PLR0913  one parameter an option
     model: str | None,
     session: str | None,
     seed: int,
+    sandbox: Level | None,
     dry_run: bool,
     confirm_: bool,
     pairs: int,
@@ -91,11 +95,11 @@ def experiment(  # noqa: PLR0913  one parameter an option
         return
     require_trust(lab.repo, lab.trusted_config)
     if confirm_:
-        options = Options(session=name, seed=seed)
+        options = Options(session=name, seed=seed, sandbox=sandbox)
         confirming(lab, options, pairs, quiet=quiet, json_=json_)
         return
     made = _proposer(proposer or lab.config.proposer, model or lab.config.chat_model)
-    options = Options(session=name, n=n, hours=hours, seed=seed)
+    options = Options(session=name, n=n, hours=hours, seed=seed, sandbox=sandbox)
     with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
         ended = Loop(lab, made, options, progress=shown, should_stop=stop).run()
         shown.say(f"{len(ended.experiments)} experiments on lg/{name}: {ended.why}")
@@ -201,8 +205,16 @@ def _fits(method: Method, files: dict[str, str]) -> tuple[bool, str]:
 @click.option(
     "--budget", type=click.FloatRange(0, min_open=True), help="Seconds of training."
 )
+@sandbox_level
 @as_json
-def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
+def run(
+    rev: str,
+    *,
+    seed: int,
+    budget: float | None,
+    sandbox: Level | None,
+    json_: bool,
+) -> None:
     """Train one commit in a worktree of its own and record what came of it.
 
     Changes that are not committed are not part of the run.
@@ -214,15 +226,15 @@ def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
     require_trust(lab.repo, lab.trusted_config)
     if budget is not None:
         lab.config = lab.config.with_budget(budget)
+    level = sandboxes.chosen(sandbox, Level[lab.config.sandbox.upper()])
     commit = lab.repo.oid(rev)
     # before anything is said of it: a reset must not take what was measured
     commits.pin(lab.repo, commit)
     if not lab.repo.bare and lab.repo.text("status", "--porcelain", "-uno"):
         click.echo("note: uncommitted changes are not part of this run", err=True)
     with Shown(lab.config.metric) as shown, Stop(shown.say) as stop:
-        result = _trained(
-            lab, commit, seed, runner.Watch(on_line=shown.line, should_stop=stop)
-        )
+        watch = runner.Watch(on_line=shown.line, should_stop=stop)
+        result = _trained(lab, commit, seed, level, watch)
     lab.record(commit, result)
     item = lab.show(str(commit))
     if json_:
@@ -234,7 +246,9 @@ def run(rev: str, *, seed: int, budget: float | None, json_: bool) -> None:
     click.get_current_context().exit(0 if result.status is Status.OK else 1)
 
 
-def _trained(lab: LoopGraph, commit: Oid, seed: int, watch: runner.Watch) -> Result:
+def _trained(
+    lab: LoopGraph, commit: Oid, seed: int, level: Level, watch: runner.Watch
+) -> Result:
     name = f"run-{commit.short}-{time.time_ns()}"
     with locked(lab.repo.home / "journal" / "_run.lock", what="`git lg run`"):
         # no session can have this name: sessions are slugs
@@ -247,6 +261,7 @@ def _trained(lab: LoopGraph, commit: Oid, seed: int, watch: runner.Watch) -> Res
             seed=seed,
             run_id=measure.session_run_id(lab.repo, "_run") + name,
             log=lab.repo.home / "logs" / f"{name}.log",
+            level=level,
         )
         try:
             return measure.train(job, watch)

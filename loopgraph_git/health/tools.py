@@ -1,4 +1,4 @@
-"""The tools beneath: git, GitPython, Python and SQLite."""
+"""The tools beneath: git, GitPython, Python and SQLite, and what confines a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from loopgraph_git.health.finding import Finding
+from loopgraph_git.loop import sandbox
 from loopgraph_git.researchfs.connection import sqlite_version
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ def findings(repo: Repo) -> Iterator[Finding]:
     version = metadata.version("GitPython")
     why = "its older versions hand arguments on to git unchecked"
     yield _judged("GitPython", version, OLDEST_GITPYTHON, why)
+    yield _sandbox()
+
+
+def _sandbox() -> Finding:
+    tried = list(sandbox.probes())
+    level = next(found.level for found in tried if not found.problem)
+    missing = [f"no {found.level}: {found.problem}" for found in tried if found.problem]
+    return Finding("sandbox", "; ".join([sandbox.keeps(level), *missing]))
 
 
 def _judged(name: str, version: str, oldest: tuple[int, ...], why: str) -> Finding:

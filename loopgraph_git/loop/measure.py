@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.loop import fingerprint, runner, summary
+from loopgraph_git.loop.cage import Level, Place, caged, hidden_in, needed
 from loopgraph_git.records import Result, Status, fitted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from loopgraph_git.config import Config
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Oid
 
 _SEED = "LOOPGRAPH_SEED"
 _BUDGET = "LOOPGRAPH_BUDGET_SECONDS"
+# compiled kernels may be used by the next run, and are written nowhere else
+_CACHES = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton",
+           "CUDA_CACHE_PATH": "cuda"}  # fmt: skip
+_MEMORY_SHARE = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +37,7 @@ class Job:
     seed: int
     run_id: str
     log: Path
+    level: Level = Level.RLIMITS
 
 
 def session_run_id(repo: Repo, session: str) -> str:
@@ -46,34 +54,91 @@ def train(job: Job, watch: runner.Watch) -> Result:
     config = job.config
     guarded = (*config.protected, *config.editable)
     before = fingerprint.digests(job.tree.root, guarded)
-    own = {
-        runner.RUN_ID: job.run_id,
-        _SEED: str(job.seed),
-        _BUDGET: f"{config.budget_seconds:g}",
-    }
-    ended = runner.run_command(
-        config.run,
-        folder=job.tree.root,
-        log=job.log,
-        limits=runner.Limits(
-            wall_clock_seconds=config.wall_clock_seconds,
-            log_bytes=config.log_limit_mb << 20,
-        ),
-        env=runner.training_env(own, allowed=config.env),
-        watch=watch,
-    )
+    pointer = (job.tree.root / ".git").read_bytes()
+    with tempfile.TemporaryDirectory(
+        prefix="loopgraph-", ignore_cleanup_errors=True
+    ) as scratch:
+        ended = _run(job, Path(scratch).resolve(), watch)
     changed = [
         path
         for path, digest in fingerprint.digests(job.tree.root, guarded).items()
         if digest != before[path]
     ]
+    if _restored(job.tree.root / ".git", pointer):
+        changed.append(".git")
     return _result(job, ended, changed)
+
+
+def _run(job: Job, scratch: Path, watch: runner.Watch) -> runner.Ended:
+    config, cache = job.config, job.tree.home / "cache"
+    cache.mkdir(exist_ok=True)
+    own = {
+        **{name: str(cache / folder) for name, folder in _CACHES.items()},
+        runner.RUN_ID: job.run_id,
+        _SEED: str(job.seed),
+        _BUDGET: f"{config.budget_seconds:g}",
+        "TMPDIR": str(scratch),
+    }
+    env = runner.training_env(own, allowed=config.env)
+    linked = [(job.tree.root / path).resolve() for path in config.link]
+    named = [Path(path).expanduser() for path in config.read]
+    place = Place(
+        folder=job.tree.root.resolve(),
+        scratch=scratch,
+        writable=(cache.resolve(),),
+        kept=config.protected,
+        readable=(*needed(config.run, env), *linked, *named),
+    )
+    limits = limits_of(config)
+    return runner.run_command(
+        config.run,
+        folder=job.tree.root,
+        log=job.log,
+        limits=limits,
+        env=env,
+        watch=watch,
+        cage=caged(job.level, place, memory_bytes=limits.memory_bytes),
+    )
+
+
+def limits_of(config: Config) -> runner.Limits:
+    """Return the limits of one run as the settings have them."""
+    memory = (config.memory_limit_mb or 0) << 20
+    if not memory:
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        memory = int(machine * _MEMORY_SHARE)
+    return runner.Limits(
+        wall_clock_seconds=config.wall_clock_seconds,
+        log_bytes=config.log_limit_mb << 20,
+        memory_bytes=memory,
+        disk_bytes=config.disk_limit_mb << 20,
+        processes=config.process_limit,
+    )
+
+
+def _restored(path: Path, content: bytes) -> bool:
+    """Put the file back that leads git to the repository; says whether it was changed.
+
+    With another one there, our next git command would be somebody else's.
+    """
+    if not path.is_symlink() and path.is_file() and path.read_bytes() == content:
+        return False
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    return True
 
 
 def _result(job: Job, ended: runner.Ended, changed: list[str]) -> Result:
     result = said(ended, job.config)
     if changed and result.status in (Status.OK, Status.REJECTED):
         result = refused(result, ended, f"the run changed {', '.join(changed)}")
+    if result.status is Status.CRASH and job.level >= Level.LANDLOCK:
+        path = hidden_in(result.reason)
+        hint = f"{path} is hidden from runs: see `read` in .loopgraph.yml"
+        if path:
+            result = replace(result, reason=hint, excerpt=f"{result.excerpt}\n{hint}")
     return fitted(
         replace(
             result,
@@ -82,7 +147,7 @@ def _result(job: Job, ended: runner.Ended, changed: list[str]) -> Result:
             seconds=round(ended.seconds, 3),
             budget_seconds=job.config.budget_seconds,
             protocol=fingerprint.protocol(job.tree, job.commit, job.config),
-            sandbox="process group, environment, wall clock and log limits",
+            sandbox=str(job.level),
         )
     )
 

@@ -1,33 +1,37 @@
 """The one door to processes: run a training command and read what it printed.
 
-The training process is a stranger behind text. It gets its own process group, an
-environment by allowlist, a wall clock and a log limit that the harness keeps, and
-whatever it started ends with it. A crash, a timeout, an out-of-memory and a NaN
-are results, not exceptions.
+The training process is a stranger behind text. It gets a supervisor (supervisor.py)
+that ends with it whatever it started, a cage (cage.py), an environment by allowlist,
+and limits that the harness keeps. A crash, a timeout, an out-of-memory and a NaN are
+results, not exceptions.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.config import SECRET_NAME
+from loopgraph_git.loop.cage import Cage
+from loopgraph_git.loop.run_log import RunLog
 from loopgraph_git.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 RUN_ID = "LOOPGRAPH_RUN_ID"
-_TAIL_BYTES = 256 * 1024
-_GRACE_SECONDS = 3.0
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+# it is polite for three seconds, and certain after that
+_GRACE_SECONDS = 15.0
 _ALLOWED = re.compile(
     r"(PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|TMPDIR|LANG|LC_.*|VIRTUAL_ENV|CONDA_.*"
     r"|LD_LIBRARY_PATH|DYLD_.*|CUDA_.*|NVIDIA_.*|NCCL_.*|ROCR_.*|HIP_.*|OMP_.*|MKL_.*"
@@ -42,15 +46,24 @@ class InterruptedRunError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one run may use: seconds of wall clock and bytes of log."""
+    """What one run may use; 0 means as much as there is.
+
+    Seconds of wall clock, bytes of log, memory and files, processes at once.
+    """
 
     wall_clock_seconds: float
     log_bytes: int = 64 * 1024 * 1024
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    processes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """One execution of the training command, before anything is read from it."""
+    """One execution of the training command, before anything is read from it.
+
+    `stopped` is the limit that ended it, `used` what it had used of it by then.
+    """
 
     argv: tuple[str, ...]
     exit_code: int | None
@@ -59,6 +72,7 @@ class Ended:
     log_sha256: str
     log_bytes: int
     stopped: str = ""
+    used: int = 0
 
 
 @dataclass(kw_only=True)
@@ -81,7 +95,7 @@ def training_env(
     return {**kept, "PYTHONUNBUFFERED": "1", **extra}
 
 
-def run_command(
+def run_command(  # noqa: PLR0913  what, where, within what
     argv: tuple[str, ...],
     *,
     folder: Path,
@@ -89,109 +103,99 @@ def run_command(
     limits: Limits,
     env: Mapping[str, str],
     watch: Watch | None = None,
+    cage: Cage | None = None,
 ) -> Ended:
-    """Run a command to its end, its limit or the user's wish, and kill its kin.
+    """Run a command to its end, its limit or the user's wish, and end its kin.
 
     Raises InterruptedRunError when `watch.should_stop` says so.
     """
-    watch = watch or Watch()
+    watch, cage = watch or Watch(), cage or Cage()
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    reading, writing = os.pipe()
     try:
-        process = _start(argv, folder, env)
-    except OSError as error:
-        return _never_started(argv, error, log)
-    try:
-        with log.open("wb") as sink:
-            book = _Log(sink, limits.log_bytes, watch.on_line)
-            stopped = _pump(process, book, started + limits.wall_clock_seconds, watch)
+        options = _options(cage, limits, writing)
+        process = _start(_supervised(argv, cage, options), folder, env, writing)
+        try:
+            with log.open("wb") as sink:
+                book = RunLog(sink, limits.log_bytes, watch.on_line)
+                end = started + limits.wall_clock_seconds
+                stopped = _pump(process, book, end, watch)
+                book.finish()
+        finally:
+            _end(process)
+            sweep(env.get(RUN_ID, ""))
+        code, limit, used = _report(os.read(reading, 512) if _has(reading) else b"")
     finally:
-        end_group(process)
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
-        sweep(env.get(RUN_ID, ""))
+        os.close(reading)
     if stopped == "interrupted":
         raise InterruptedRunError
     return Ended(
         argv=argv,
-        exit_code=process.returncode,
+        exit_code=code,
         seconds=time.monotonic() - started,
         tail=book.tail(),
         log_sha256=book.digest.hexdigest(),
         log_bytes=book.size,
-        stopped=stopped,
+        stopped=stopped or limit,
+        used=used,
     )
+
+
+def _options(cage: Cage, limits: Limits, status: int) -> tuple[str, ...]:
+    return (
+        f"--status={status}",
+        f"--memory={limits.memory_bytes}",
+        f"--disk={limits.disk_bytes}",
+        f"--processes={limits.processes}",
+        *cage.options,
+    )
+
+
+def _supervised(
+    argv: tuple[str, ...], cage: Cage, options: tuple[str, ...]
+) -> tuple[str, ...]:
+    # isolated and without site-packages: it starts in a fraction of the time
+    python = (sys.executable, "-I", "-S", str(_SUPERVISOR))
+    return (*python, *options, "--", *cage.prefix, *argv)
 
 
 def _start(
-    argv: tuple[str, ...], folder: Path, env: Mapping[str, str]
+    argv: tuple[str, ...], folder: Path, env: Mapping[str, str], status: int
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        argv,
-        cwd=folder,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=dict(env),
+            # open for as long as we live: its end tells the supervisor of ours
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(status,),
+        )
+    finally:
+        os.close(status)
 
 
-def _never_started(argv: tuple[str, ...], error: OSError, log: Path) -> Ended:
-    words = f"{argv[0]}: {error.strerror or error}"
-    log.write_text(words + "\n")
-    digest = hashlib.sha256(words.encode()).hexdigest()
-    return Ended(
-        argv=argv,
-        exit_code=127,
-        seconds=0.0,
-        tail=words,
-        log_sha256=digest,
-        log_bytes=len(words),
-    )
+def _has(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])
 
 
-class _Log:
-    """Writes a log to disk, remembers its tail, and reports whole lines."""
-
-    def __init__(
-        self, sink: object, limit: int, on_line: Callable[[str], None]
-    ) -> None:
-        self._sink = sink
-        self._limit = limit
-        self._on_line = on_line
-        self._tail = bytearray()
-        self._line = bytearray()
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def add(self, chunk: bytes) -> bool:
-        """Take output in; returns False once the log is over its limit."""
-        self.size += len(chunk)
-        self.digest.update(chunk)
-        self._sink.write(chunk)  # type: ignore[attr-defined]
-        self._tail += chunk
-        del self._tail[:-_TAIL_BYTES]
-        self._report(chunk)
-        return self.size <= self._limit
-
-    def _report(self, chunk: bytes) -> None:
-        self._line += chunk
-        # progress bars end their lines with \r
-        *lines, rest = re.split(rb"[\r\n]", bytes(self._line[-4096:]))
-        self._line = bytearray(rest)
-        for line in lines[-1:]:
-            if line.strip():
-                self._on_line(line.decode("utf-8", "replace"))
-
-    def tail(self) -> str:
-        """Return the last part of the log as text."""
-        return self._tail.decode("utf-8", "replace")
+def _report(line: bytes) -> tuple[int, str, int]:
+    """Read what the supervisor says: the exit code, the limit, and what was used."""
+    words = line.decode().split()
+    if not words:
+        # only what runs inside can have ended it
+        return -signal.SIGKILL, "supervisor", 0
+    code, _peak, *why = words
+    limit = why[0] if why and why[0] not in ("asked", "abandoned") else ""
+    return int(code), limit, int(why[1]) if limit and len(why) > 1 else 0
 
 
 def _pump(
-    process: subprocess.Popen[bytes], book: _Log, deadline: float, watch: Watch
+    process: subprocess.Popen[bytes], book: RunLog, deadline: float, watch: Watch
 ) -> str:
     """Read output until the process ends; return why it was stopped, or ""."""
     assert process.stdout is not None  # noqa: S101  for the type checker
@@ -215,7 +219,7 @@ def _pump(
                 time.sleep(0.02)
 
 
-def _drain(descriptor: int, book: _Log) -> str:
+def _drain(descriptor: int, book: RunLog) -> str:
     while True:
         try:
             chunk = os.read(descriptor, 65536)
@@ -227,22 +231,17 @@ def _drain(descriptor: int, book: _Log) -> str:
             return "full"
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its whole group: politely, then for certain."""
-    if not _signal_group(process.pid, signal.SIGTERM):
-        return
-    deadline = time.monotonic() + _GRACE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    _signal_group(process.pid, signal.SIGKILL)
-
-
-def _signal_group(pid: int, number: int) -> bool:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have a supervisor end its tree and itself, or end it by force."""
+    process.terminate()
     try:
-        os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
 
 
 def sweep(run_id: str) -> int:
@@ -283,12 +282,24 @@ def _carriers(run_id: str) -> Iterator[int]:
             yield int(folder.name)
 
 
+_LIMITS = {
+    "log": (Status.CRASH, "wrote more than {mib} MiB of log"),
+    "memory": (Status.OOM, "used {mib} MiB of memory, more than it may"),
+    "disk": (Status.CRASH, "wrote {mib} MiB of files, more than it may"),
+    "full": (Status.CRASH, "ended because the disk is full: {mib} MiB are free"),
+    "processes": (Status.CRASH, "started {size} processes, more than it may"),
+    "supervisor": (Status.REJECTED, "the run ended the process that watched it"),
+}
+
+
 def status_of(ended: Ended, value: float | None) -> tuple[Status, str]:
     """Name how a run ended, and why in words; `value` is the metric it printed."""
     if ended.stopped == "timeout":
         return Status.TIMEOUT, f"ended after {ended.seconds:.0f} s of wall clock"
-    if ended.stopped == "log":
-        return Status.CRASH, f"wrote more than {ended.log_bytes >> 20} MiB of log"
+    if ended.stopped in _LIMITS:
+        status, words = _LIMITS[ended.stopped]
+        size = ended.log_bytes if ended.stopped == "log" else ended.used
+        return status, words.format(size=size, mib=size >> 20)
     if value is not None and value != value:  # noqa: PLR0124  NaN is unlike itself
         return Status.NAN, "the metric is not a finite number"
     if ended.exit_code == 0:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from loopgraph_git.loop.cage import Level
     from loopgraph_git.records import Experiment, Result
 
 
@@ -39,12 +40,16 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What one call sets out to do; without `n` and `hours` it goes on and on."""
+    """What one call sets out to do; without `n` and `hours` it goes on and on.
+
+    Without `sandbox` the runs get the best level that the machine has.
+    """
 
     session: str
     n: int | None = None
     hours: float | None = None
     seed: int = 0
+    sandbox: Level | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

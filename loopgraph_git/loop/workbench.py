@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import LoopGraphError
 from loopgraph_git.git import worktree
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import fingerprint, judge, measure, runner
+from loopgraph_git.loop import fingerprint, judge, measure, runner, sandbox
+from loopgraph_git.loop.cage import Level
 from loopgraph_git.records import Judgement, Oid, Record, Result, Status, Verdict
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Workbench:
         self.session = options.session
         self.progress = progress
         self.should_stop = should_stop
+        least = Level[lab.config.sandbox.upper()]
+        self.level = sandbox.chosen(options.sandbox, least)
+        progress.say(f"sandbox: {sandbox.keeps(self.level)}")
         self.run_id = measure.session_run_id(lab.repo, options.session)
 
     def move(self, commit: Oid) -> None:
@@ -70,6 +74,7 @@ class Workbench:
             seed=seed,
             run_id=f"{self.run_id}{name}",
             log=self.lab.repo.home / "logs" / name,
+            level=self.level,
         )
 
     def measure_baseline(self, tip: Oid, platform: str = "") -> None:
