@@ -155,6 +155,7 @@ def test_bubblewrap_keeps_protected_files_as_they_are(tmp_path, act):
     assert (tmp_path / "tree" / "prepare.py").read_text() == "FIXED = 1\n"
 
 
+@pytest.mark.long
 class TestLimits:
     def test_memory(self, tmp_path, level):
         code = "import time\nx = bytearray(300 << 20)\ntime.sleep(30)"
