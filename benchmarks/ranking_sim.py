@@ -31,9 +31,9 @@ from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from loopgraph_git.records import Judgement, Method, Status
+from loopgraph_git.records import Context, Fit, Judgement, Method, Status
 from loopgraph_git.researchfs.ranking import rank
-from loopgraph_git.researchfs.trials import Context, Fit, Question, Trial
+from loopgraph_git.researchfs.trials import Question, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

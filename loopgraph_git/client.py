@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.records import Direction, Found, dataframe
+from loopgraph_git.records import Context, Direction, Fit, Found, dataframe
 from loopgraph_git.researchfs import ranking, standings
 from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
 from loopgraph_git.researchfs.codemap import code_map
@@ -21,7 +21,7 @@ from loopgraph_git.researchfs.naming import targets
 from loopgraph_git.researchfs.search import method_ranks
 from loopgraph_git.researchfs.search import search as search_store
 from loopgraph_git.researchfs.store import Store
-from loopgraph_git.researchfs.trials import Context, Fit, Question
+from loopgraph_git.researchfs.trials import Question
 from loopgraph_git.resources import Closing, resource_dir
 
 if TYPE_CHECKING:

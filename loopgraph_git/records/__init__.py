@@ -24,6 +24,8 @@ from loopgraph_git.records.line import (
 )
 from loopgraph_git.records.methods import (
     Chunk,
+    Context,
+    Fit,
     Knob,
     Method,
     Operation,
@@ -48,8 +50,10 @@ __all__ = [
     "RECORD_VERSION",
     "Chunk",
     "Commit",
+    "Context",
     "Direction",
     "Experiment",
+    "Fit",
     "Found",
     "Grade",
     "Hit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,6 +74,23 @@ class Method:
     knobs: tuple[Knob, ...] = ()
     priors: tuple[Prior, ...] = ()
     recipe: tuple[Operation, ...] = ()
+
+
+class Fit(StrEnum):
+    """How a method stands to the code at hand."""
+
+    FITS = "fits"
+    MISSING = "missing"
+    CONFLICT = "conflict"
+    PRESENT = "present"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The fit of a method to the code, and the words that say why."""
+
+    fit: Fit = Fit.FITS
+    words: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from loopgraph_git.researchfs.trials import Fit
+from loopgraph_git.records import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,10 +14,10 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from loopgraph_git.records import Suggestion
+from loopgraph_git.records import Context, Fit, Suggestion
 from loopgraph_git.researchfs.beliefs import beliefs_in
 from loopgraph_git.researchfs.intervals import gain_interval, win_interval, win_rate
-from loopgraph_git.researchfs.trials import Context, Fit, Standing, is_elsewhere
+from loopgraph_git.researchfs.trials import Standing, is_elsewhere
 from loopgraph_git.researchfs.words import tokens
 
 if TYPE_CHECKING:

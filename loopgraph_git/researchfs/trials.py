@@ -7,10 +7,9 @@ tested and simulated alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from loopgraph_git.records import Judgement, Status
+from loopgraph_git.records import Context, Judgement, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,23 +71,6 @@ def machine(platform: str) -> tuple[str, ...]:
 def is_elsewhere(platform: str, here: str) -> bool:
     """Say whether a platform is known to be another machine than the one at hand."""
     return bool(platform and here) and machine(platform) != machine(here)
-
-
-class Fit(StrEnum):
-    """How a method stands to the code at hand."""
-
-    FITS = "fits"
-    MISSING = "missing"
-    CONFLICT = "conflict"
-    PRESENT = "present"
-
-
-@dataclass(frozen=True)
-class Context:
-    """The fit of a method to the code, and the words that say why."""
-
-    fit: Fit = Fit.FITS
-    words: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopgraph_git.records import Experiment, Judgement, Status
+from loopgraph_git.records import Context, Experiment, Fit, Judgement, Status
 from loopgraph_git.researchfs.brief import (
     QUOTED,
     TITLE,
@@ -17,7 +17,7 @@ from loopgraph_git.researchfs.brief import (
     render_brief,
 )
 from loopgraph_git.researchfs.ranking import pack_of, rank
-from loopgraph_git.researchfs.trials import Context, Fit, Question, Trial
+from loopgraph_git.researchfs.trials import Question, Trial
 from tests.researchfs.making import GQA, SWIGLU, method, oid
 
 METHODS = [SWIGLU, GQA, method("muon", "optimizer"), method("lion", "optimizer")]

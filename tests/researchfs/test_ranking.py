@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopgraph_git.records import (
+    Context,
+    Fit,
     Judgement,
     Kind,
     Knob,
@@ -29,7 +31,7 @@ from loopgraph_git.researchfs.ranking import (
     unacted_left,
     why,
 )
-from loopgraph_git.researchfs.trials import Asked, Context, Fit, Question, Trial
+from loopgraph_git.researchfs.trials import Asked, Question, Trial
 from tests.researchfs.making import method
 
 FAMILIES = ("activation", "attention", "schedule")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 from statistics import fmean
 
-from loopgraph_git.records import Judgement, Status
+from loopgraph_git.records import Context, Fit, Judgement, Status
 from loopgraph_git.researchfs.ranking import rank
-from loopgraph_git.researchfs.trials import Context, Fit, Question, Trial
+from loopgraph_git.researchfs.trials import Question, Trial
 from tests.researchfs.making import method
 
 METHODS = [method(f"m{number:02}", f"family-{number % 10}") for number in range(60)]

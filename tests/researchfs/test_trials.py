@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from loopgraph_git.records import Judgement, Status
+from loopgraph_git.records import Context, Fit, Judgement, Status
 from loopgraph_git.researchfs.ranking import rank
-from loopgraph_git.researchfs.trials import Context, Fit, Question, Trial
+from loopgraph_git.researchfs.trials import Question, Trial
 from tests.researchfs.making import method
 
 
