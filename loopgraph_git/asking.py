@@ -15,6 +15,8 @@ from loopgraph_git.records import Kind, Retrieval, body_of, fitted_retrieval
 from loopgraph_git.researchfs import reuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loopgraph_git.client import Answer, ResearchFSClient
     from loopgraph_git.config import Config
     from loopgraph_git.git.repo import Repo
@@ -29,7 +31,7 @@ class Asked:
     """What is asked, and about which code; `code` is that of the commit, or newer."""
 
     goal: str
-    code: str
+    code: str | Mapping[str, str]
     baseline: Oid
     session: str = ""
     k: int = 5

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.records import Context, Direction, Fit, Found, dataframe
+from loopgraph_git.records import Direction, Found, dataframe
 from loopgraph_git.researchfs import ranking, standings
 from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
 from loopgraph_git.researchfs.codemap import code_map
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loopgraph_git.records import (
+        Context,
         Experiment,
         Hit,
         Judgement,
@@ -152,7 +153,7 @@ class ResearchFSClient(Closing):
         digest = self._digest()
         if self.store.meta("packs") == digest and not force:
             return
-        # 80 ms that a list of experiments does not need, here and in `fits`
+        # 80 ms that a list of experiments does not need, here and in `contexts`
         from loopgraph_git.library.packs import (  # noqa: PLC0415
             chunks_of,
             load_packs,
@@ -242,7 +243,7 @@ class ResearchFSClient(Closing):
         self,
         *,
         goal: str = "",
-        current_code: str = "",
+        current_code: str | Mapping[str, str] = "",
         metric: Metric | None = None,
         session: str = "",
         baseline: str = "",
@@ -251,6 +252,7 @@ class ResearchFSClient(Closing):
     ) -> Answer:
         """Rank every method for some code; nothing is recorded.
 
+        The code is one source, or files as path to source.
         `baseline` names the commit that the code is at: tries on it tire a method.
         With `before`, the id of a question's record, no later question counts.
         """
@@ -259,7 +261,7 @@ class ResearchFSClient(Closing):
         question = Question(
             session=session,
             states=self._states(baseline),
-            contexts={item.id: c for item, c in fits(methods, current_code)},
+            contexts=contexts(methods, current_code),
             asked=standings.asked(self.store, before=before),
             relevance=method_ranks(self.store, goal),
             platform=standings.newest_platform(self.store),
@@ -277,7 +279,7 @@ class ResearchFSClient(Closing):
     def suggest_query(  # noqa: PLR0913  the question, and what it is about
         self,
         goal: str,
-        current_code: str = "",
+        current_code: str | Mapping[str, str] = "",
         *,
         k: int = 5,
         token_limit: int = 600,
@@ -302,7 +304,7 @@ class ResearchFSClient(Closing):
             before=before,
         )
         about = answer.targets
-        shown = mapped(about) if mapped else code_map(current_code, about=about)
+        shown = mapped(about) if mapped else _mapped(current_code, about)
         brief = Brief(
             goal=goal,
             suggestions=answer.suggestions,
@@ -321,25 +323,17 @@ class ResearchFSClient(Closing):
         return standings.states_of(self.store, baseline) if baseline else frozenset()
 
 
-def fits(methods: Sequence[Method], code: str) -> list[tuple[Method, Context]]:
+def _mapped(code: str | Mapping[str, str], about: frozenset[str]) -> str:
+    sources = [code] if isinstance(code, str) else code.values()
+    return "\n".join(code_map(source, about=about) for source in sources)
+
+
+def contexts(
+    methods: Sequence[Method], code: str | Mapping[str, str]
+) -> dict[str, Context]:
     """Return how each method stands to some code: present, in conflict, missing, fit."""
     if not code:
-        return [(method, Context()) for method in methods]
-    from loopgraph_git.library import recipes  # noqa: PLC0415
+        return {}
+    from loopgraph_git.library import fitting  # noqa: PLC0415
 
-    present = {method.id for method in methods if recipes.detect(method, code)}
-    return [
-        (method, _fit(method, present, recipes.missing(method, code)))
-        for method in methods
-    ]
-
-
-def _fit(method: Method, present: set[str], lacking: Sequence[str]) -> Context:
-    if method.id in present:
-        return Context(Fit.PRESENT, "the code has it already")
-    against = [name for name in method.conflicts if name in present]
-    if against:
-        return Context(Fit.CONFLICT, f"conflicts with {', '.join(against)}")
-    if lacking:
-        return Context(Fit.MISSING, "; ".join(lacking))
-    return Context()
+    return fitting.contexts(methods, code)

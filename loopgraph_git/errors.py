@@ -11,6 +11,7 @@
     ├── PackError              a method pack
     ├── DocumentError          a paper or file that cannot be read
     ├── RecipeError            a recipe does not apply to this source
+    │   └── AmbiguousError     a step of it has more than one place
     ├── EditError              a proposed edit cannot be used
     ├── FetchError             an address that cannot be read
     │   └── AbsentError        asking again does not help
@@ -76,6 +77,10 @@ class DocumentError(LoopGraphError):
 
 class RecipeError(LoopGraphError):
     """A recipe does not apply to a source; the message says why."""
+
+
+class AmbiguousError(RecipeError):
+    """A step of a recipe would fit in more than one place of a source."""
 
 
 class EditError(LoopGraphError):

@@ -239,10 +239,10 @@ class Lab(Closing):
             "--no-textconv", "--first-parent", "-m", commit,
         )  # fmt: skip
 
-    def code(self, rev: str) -> str:
-        """Return the editable code at a rev, "" where there is none."""
-        texts = [self.repo.file(rev, path) for path in self.config.editable]
-        return "\n".join(text for text in texts if text)
+    def code(self, rev: str) -> dict[str, str]:
+        """Return the editable files that are there at a rev, path to text."""
+        texts = {path: self.repo.file(rev, path) for path in self.config.editable}
+        return {path: text for path, text in texts.items() if text is not None}
 
     def methods(self) -> list[Method]:
         """Return every method that a pack defines."""
@@ -276,7 +276,7 @@ class Lab(Closing):
     def suggest_query(
         self,
         goal: str = "",
-        current_code: str | None = None,
+        current_code: str | Mapping[str, str] | None = None,
         *,
         baseline: Oid | None = None,
         session: str = "",

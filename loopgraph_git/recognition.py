@@ -1,6 +1,6 @@
 """Recognising methods in edits that nobody labelled.
 
-A commit without a `Loopgraph-Method` is compared with its parent, file by file: a method
+A commit without a `Loopgraph-Method` is compared with its parent: a method
 is recognised where its pack detects it afterwards and not before, or where the
 constants that its recipe sets moved the recipe's way. Where no code is known (a row of
 somebody's log), its words have to do.
@@ -18,7 +18,7 @@ from loopgraph_git.researchfs.recognised import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Method
@@ -59,19 +59,17 @@ def _looked_at(
     methods: Sequence[Method],
 ) -> Iterator[tuple[str, Recognised]]:
     texts = _texts(repo, commits, paths)
-    known: dict[tuple[str, str], list[str]] = {}
+    known: dict[tuple[tuple[str, ...], ...], list[str]] = {}
     for item in commits:
-        names: set[str] = set()
-        has_code = False
-        for path in paths:
-            before = texts.get(f"{item.parent}:{path}")
-            after = texts.get(f"{item.commit}:{path}")
-            has_code = has_code or after is not None
-            if before is not None and after is not None and before != after:
-                pair = before, after
-                known[pair] = known.get(pair) or _brought(methods, before, after)
-                names.update(known[pair])
-        if item.parent or has_code:
+        after = _files(texts, item.commit, paths)
+        before = _files(texts, item.parent, after)
+        after_of_both = {path: after[path] for path in before}
+        names: list[str] = []
+        if before != after_of_both:
+            pair = (*before.values(),), (*after_of_both.values(),)
+            names = known.get(pair) or _brought(methods, before, after_of_both)
+            known[pair] = names
+        if item.parent or after:
             yield item.commit, Recognised(sorted(names), "code")
         else:
             said = named_methods(methods, item.subject)
@@ -91,7 +89,16 @@ def _texts(
     }
 
 
-def _brought(methods: Sequence[Method], before: str, after: str) -> list[str]:
+def _files(
+    texts: Mapping[str, str], commit: str, paths: Iterable[str]
+) -> dict[str, str]:
+    found = {path: texts.get(f"{commit}:{path}") for path in paths}
+    return {path: text for path, text in found.items() if text is not None}
+
+
+def _brought(
+    methods: Sequence[Method], before: Mapping[str, str], after: Mapping[str, str]
+) -> list[str]:
     # the library takes 80 ms to import, and most histories name their methods
     from loopgraph_git.library import recipes  # noqa: PLC0415
 

@@ -10,25 +10,20 @@ import click
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened, sandbox_level
 from loopgraph_git.cli.progress import Shown, Stop
-from loopgraph_git.errors import RecipeError, UsageError
+from loopgraph_git.errors import UsageError
 from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
-from loopgraph_git.library import recipes
+from loopgraph_git.library import fitting
 from loopgraph_git.loop import gate, measure, runner
 from loopgraph_git.loop import sandbox as sandboxes
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.confirm import confirm
 from loopgraph_git.loop.loop import Loop
-from loopgraph_git.loop.proposers import (
-    ChatProposer,
-    Proposer,
-    RecipeProposer,
-    knob_choices,
-)
+from loopgraph_git.loop.proposers import ChatProposer, Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import require_trust
-from loopgraph_git.records import Grade, Method, Oid, Result, Status, body_of
+from loopgraph_git.records import Grade, Oid, Result, Status, body_of
 
 if TYPE_CHECKING:
     from loopgraph_git.loopgraph import LoopGraph
@@ -168,35 +163,22 @@ def preview(lab: LoopGraph, session: str) -> None:
     files = gate.editable_files(lab.repo, tip, lab.config)
     answer = lab.rank(goal=lab.config.goal, rev=str(tip))
     methods = {method.id: method for method in lab.methods()}
-    rows = [
-        (item.method, render.number(item.score), *_fits(methods[item.method], files))
-        for item in answer.ranking
-    ]
-    fits = [(name, score, why) for name, score, ok, why in rows if ok]
-    misfits = [(name, why) for name, _, ok, why in rows if not ok]
+    stands = fitting.contexts(list(methods.values()), files)
+    fits, misfits = [], []
+    for item in answer.ranking:
+        method = methods[item.method]
+        found = fitting.attempt(method, files, stands[method.id])
+        # what lacks something is tried too, later on
+        if found.files and item.score > 0:
+            fits.append((method.id, render.number(item.score), method.title))
+        else:
+            misfits.append((method.id, found.why))
     click.echo(f"would run `{' '.join(lab.config.run)}` on lg/{session}\n")
     click.echo(f"{len(fits)} recipes apply to {', '.join(files)} at {tip.short}:\n")
     render.table(["method", ">score", "recipe"], fits)
     if misfits:
         click.echo(f"\n{len(misfits)} do not:\n")
         render.table(["method", "why not"], misfits)
-
-
-def _fits(method: Method, files: dict[str, str]) -> tuple[bool, str]:
-    if not method.recipe:
-        return False, "no recipe: it needs a person or a chat proposer"
-    why = "there is no file to edit"
-    for path, source in files.items():
-        if recipes.detect(method, source):
-            return False, f"{path} has it already"
-        for knobs in reversed(knob_choices(method)):
-            try:
-                recipes.apply_recipe(method, source, knobs=knobs)
-            except RecipeError as error:
-                why = str(error).removeprefix(f"{method.id}: ")
-            else:
-                return True, method.title
-    return False, why
 
 
 @click.command()

@@ -1,4 +1,7 @@
-"""Conditions: what a pack can say about a source, in a dozen words of YAML.
+"""Conditions: what a pack can say about code, in a dozen words of YAML.
+
+The code is one file or several: what is there is in any of them, and a name that has
+to be unique is so among all of them.
 
 `detect` and `requires` are lists of conditions that must all hold; `unless` is
 one or a list. A condition is a mapping with one kind as its key:
@@ -18,6 +21,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +34,19 @@ if TYPE_CHECKING:
     from loopgraph_git.library.literals import Constant
     from loopgraph_git.library.source import Code
 
+    Codes = Sequence[Code]
+
 Condition = Mapping[str, Any]
 
 
-def all_hold(conditions: Condition | Sequence[Condition], code: Code) -> bool:
-    """Tell whether one condition, or each of a list, holds for a source."""
-    return all(holds(condition, code) for condition in _listed(conditions))
+def all_hold(conditions: Condition | Sequence[Condition], codes: Codes) -> bool:
+    """Tell whether one condition, or each of a list, holds for some code."""
+    return all(holds(condition, codes) for condition in _listed(conditions))
 
 
-def holds(condition: Condition, code: Code) -> bool:
+def holds(condition: Condition, codes: Codes) -> bool:
     """Tell whether a condition holds; raises RecipeError on an unknown kind."""
-    return _KINDS[kind_of(condition)].test(condition, code)
+    return _KINDS[kind_of(condition)].test(condition, codes)
 
 
 def describe(condition: Condition) -> str:
@@ -61,30 +67,35 @@ def _listed(conditions: Condition | Sequence[Condition]) -> Sequence[Condition]:
     return [conditions] if isinstance(conditions, Mapping) else conditions
 
 
-def _defines(condition: Condition, code: Code) -> bool:
-    names = [
-        *code.index.definitions,
-        *(
-            name
-            for name, bindings in code.index.bindings.items()
-            if any(item.statement for item in bindings)
-        ),
+def _defines(condition: Condition, codes: Codes) -> bool:
+    wanted = condition["defines"]
+    return any(is_suffix(wanted, name) for code in codes for name in _defined(code))
+
+
+def _defined(code: Code) -> list[str]:
+    assigned = [
+        name
+        for name, bindings in code.index.bindings.items()
+        if any(item.statement for item in bindings)
     ]
-    return any(is_suffix(condition["defines"], name) for name in names)
+    return [*code.index.definitions, *assigned]
 
 
-def _calls(condition: Condition, code: Code) -> bool:
-    return bool(code.calls(condition["calls"]))
+def _calls(condition: Condition, codes: Codes) -> bool:
+    return any(code.calls(condition["calls"]) for code in codes)
 
 
-def _pattern(condition: Condition, code: Code) -> bool:
-    return bool(re.search(condition["pattern"], code.bare, re.MULTILINE))
+def _pattern(condition: Condition, codes: Codes) -> bool:
+    pattern = re.compile(condition["pattern"], re.MULTILINE)
+    return any(pattern.search(code.bare) for code in codes)
 
 
-def _imports(condition: Condition, code: Code) -> bool:
+def _imports(condition: Condition, codes: Codes) -> bool:
     wanted = condition["imports"]
     return any(
-        name == wanted or name.startswith(f"{wanted}.") for name in _imported(code)
+        name == wanted or name.startswith(f"{wanted}.")
+        for code in codes
+        for name in _imported(code)
     )
 
 
@@ -97,16 +108,36 @@ def _imported(code: Code) -> list[str]:
     return names
 
 
-def _constant(condition: Condition, code: Code) -> bool:
+def _constant(condition: Condition, codes: Codes) -> bool:
     target = condition["constant"]
     tests = [name for name in COMPARISONS if name in condition]
     if not tests:
-        return expression(code, target) is not None
+        return len(found_in(codes, target)) == 1
     try:
-        value = value_of(code, target)
+        value = the_value(codes, target)
     except NotConstantError:
         return False
     return all(COMPARISONS[name](value, plain(condition[name])) for name in tests)
+
+
+def found_in(codes: Codes, target: str) -> list[tuple[Code, ast.expr]]:
+    """Return each code in which a target is, with its expression there."""
+    pairs = ((code, expression(code, target)) for code in codes)
+    return [(code, found[0]) for code, found in pairs if found]
+
+
+def the_value(codes: Codes, target: str) -> Constant:
+    """Return the value of a target that is constant in one code alone.
+
+    Raises NotConstantError.
+    """
+    values = []
+    for code in codes:
+        with suppress(NotConstantError):
+            values.append(value_of(code, target))
+    if len(values) != 1:
+        raise NotConstantError(f"{target} has {len(values)} values")
+    return values[0]
 
 
 def plain(value: Any) -> Any:
@@ -144,32 +175,32 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
 )
 
 
-def _equal(condition: Condition, code: Code) -> bool:
-    return _compared(condition["equal"], code) is True
+def _equal(condition: Condition, codes: Codes) -> bool:
+    return _compared(condition["equal"], codes) is True
 
 
-def _differ(condition: Condition, code: Code) -> bool:
-    return _compared(condition["differ"], code) is False
+def _differ(condition: Condition, codes: Codes) -> bool:
+    return _compared(condition["differ"], codes) is False
 
 
-def _compared(targets: Sequence[str], code: Code) -> bool | None:
+def _compared(targets: Sequence[str], codes: Codes) -> bool | None:
     """Compare two targets by value, or as expressions; None where one is missing."""
-    found = [expression(code, target) for target in targets]
-    if None in found:
+    found = [found_in(codes, target) for target in targets]
+    if any(len(items) != 1 for items in found):
         return None
+    (first, left), (second, right) = (items[0] for items in found)
     try:
-        left, right = (value_of(code, target) for target in targets)
+        return same(value_of(first, targets[0]), value_of(second, targets[1]))
     except NotConstantError:
-        left, right = (ast.dump(item[0]) for item in found if item)
-    return same(left, right)
+        return ast.dump(left) == ast.dump(right)
 
 
-def _any(condition: Condition, code: Code) -> bool:
-    return any(all_hold(item, code) for item in condition["any"])
+def _any(condition: Condition, codes: Codes) -> bool:
+    return any(all_hold(item, codes) for item in condition["any"])
 
 
-def _not(condition: Condition, code: Code) -> bool:
-    return not all_hold(condition["not"], code)
+def _not(condition: Condition, codes: Codes) -> bool:
+    return not all_hold(condition["not"], codes)
 
 
 def _joined(conditions: Condition | Sequence[Condition], word: str) -> str:
@@ -200,7 +231,9 @@ class _Kind:
     """One kind of condition: how it is tested and how it is said."""
 
     def __init__(
-        self, test: Callable[[Condition, Code], bool], words: Callable[[Condition], str]
+        self,
+        test: Callable[[Condition, Codes], bool],
+        words: Callable[[Condition], str],
     ) -> None:
         self.test = test
         self.words = words

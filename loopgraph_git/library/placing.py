@@ -171,9 +171,16 @@ def _caller(code: Code, name: str) -> ast.stmt:
     holders = [
         node
         for node in ast.walk(code.tree)
-        if isinstance(node, ast.stmt) and any(call is item for item in ast.walk(node))
+        if isinstance(node, ast.stmt) and _contains(node, call)
     ]
     return holders[-1]  # the walk is by levels: the last one is the deepest
+
+
+def _contains(node: ast.stmt, inner: ast.expr) -> bool:
+    """Tell by their places whether a statement holds an expression."""
+    first, last = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+    place = inner.lineno, inner.col_offset
+    return first <= place and last >= (inner.end_lineno, inner.end_col_offset)
 
 
 def _statement(code: Code, node: ast.stmt, *, comments: bool = False) -> _Anchor:
@@ -199,7 +206,8 @@ def _apart(node: ast.stmt, indent: str) -> int:
 def _first_line(code: Code, node: Defined, *, comments: bool) -> int:
     """Return the line where a definition begins: decorators, comments if asked."""
     first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-    if not comments:
+    # most definitions have none, and to find the comments of a file takes long
+    if not comments or not code.line_text(max(first - 1, 1)).lstrip().startswith("#"):
         return first
     indent = margin_of(code.line_text(first))
     own_line = {

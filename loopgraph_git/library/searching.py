@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import RecipeError
+from loopgraph_git.errors import AmbiguousError, RecipeError
 from loopgraph_git.library.layout import (
     EOL,
     common_margin,
@@ -45,7 +45,8 @@ def search_and_replace(code: Code, search: str, replace: str) -> str:
             return _exchanged(code, found[0], needle=needle, new=new)
         if found:
             places = ", ".join(str(code.line_of(span.start)) for span in found[:5])
-            raise RecipeError(f"the text was found {len(found)} times (lines {places})")
+            message = f"the text was found {len(found)} times (lines {places})"
+            raise AmbiguousError(message)
     raise RecipeError(f"the text was found 0 times: {_shown(needle)}")
 
 

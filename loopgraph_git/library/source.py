@@ -16,18 +16,19 @@ from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import RecipeError
-from loopgraph_git.library.index import OWNERS, Index, dotted, is_suffix
+from loopgraph_git.errors import AmbiguousError, RecipeError
+from loopgraph_git.library.index import OWNERS, Index, children, dotted, is_suffix
 from loopgraph_git.library.layout import EOL, newline_of, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from loopgraph_git.library.index import Binding, Call, Defined
+    from loopgraph_git.library.index import Binding, Call, Defined, Owner
 
 # Deep enough for any program people write, shallow enough for recursive walks.
 DEPTH_LIMIT = 200
 SHOWN = 5
+_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 _LAYOUT = {
     tokenize.COMMENT,
     tokenize.NL,
@@ -163,7 +164,7 @@ class Code:
             return found[0]
         if found:
             places = _places(node.lineno for node in found)
-            raise RecipeError(f"{name} is defined {len(found)} times ({places})")
+            raise AmbiguousError(f"{name} is defined {len(found)} times ({places})")
         hint = nearest(name, self.index.definitions)
         raise RecipeError(f"no definition of {name} in the source{hint}")
 
@@ -177,7 +178,7 @@ class Code:
             return found[0]
         if found:
             places = _places(item.value.lineno for item in found)
-            raise RecipeError(f"{name} is assigned {len(found)} times ({places})")
+            raise AmbiguousError(f"{name} is assigned {len(found)} times ({places})")
         hint = nearest(name, self.index.bindings)
         raise RecipeError(f"no constant {name} in the source{hint}")
 
@@ -215,7 +216,7 @@ class Code:
         if not found:
             raise RecipeError(f"no call of {name} in the source")
         places = _places(call.node.lineno for call in found)
-        raise RecipeError(f"{name} is called {len(found)} times ({places})")
+        raise AmbiguousError(f"{name} is called {len(found)} times ({places})")
 
 
 def keyword_of(call: Call, name: str) -> ast.keyword | None:
@@ -245,11 +246,24 @@ def _spelled(argument: str) -> str:
 
 def docstrings(tree: ast.Module) -> Iterator[ast.Expr]:
     """Yield every docstring of a tree as its statement."""
-    for node in ast.walk(tree):
-        if isinstance(node, OWNERS) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and _is_string(first.value):
-                yield first
+    for node in owners(tree):
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and _is_string(first.value):
+            yield first
+
+
+def owners(tree: ast.Module) -> Iterator[Owner]:
+    """Yield the module and every class and function, which have bodies of their own."""
+    level: list[ast.AST] = [tree]
+    while level:
+        yield from (node for node in level if isinstance(node, OWNERS))
+        level = [
+            child
+            for node in level
+            for child in ast.iter_child_nodes(node)
+            # an expression holds no statements, and most of a tree is expressions
+            if isinstance(child, _BLOCKS)
+        ]
 
 
 def _is_string(node: ast.expr) -> bool:
@@ -306,7 +320,7 @@ def parse_tree(plain: str) -> ast.Module:
 def _is_deeper(tree: ast.AST, limit: int) -> bool:
     level = [tree]
     for _ in range(limit):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        level = [child for node in level for child in children(node)]
         if not level:
             return False
     return True

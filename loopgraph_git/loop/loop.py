@@ -163,7 +163,7 @@ class Loop:
         files = gate.editable_files(self.repo, baseline, self.config)
         found = self.lab.suggest_query(
             goal=self.config.goal,
-            current_code="\n".join(files.values()),
+            current_code=files,
             baseline=baseline,
             session=self.options.session,
         )

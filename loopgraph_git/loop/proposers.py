@@ -6,7 +6,6 @@ them pass the same gate.
 
 from __future__ import annotations
 
-import itertools
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from loopgraph_git.errors import EditError, ExhaustedError, RecipeError
 from loopgraph_git.library import recipes
+from loopgraph_git.library.fitting import knob_choices
 from loopgraph_git.loop.edits import Answer, read_answer
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Method, Suggestion
 
 _PROMPTS = Path(__file__).parent / "prompts"
-_KNOB_CHOICES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,35 +87,21 @@ class RecipeProposer:
         )
 
 
-def knob_choices(method: Method) -> list[dict[str, float | int | str]]:
-    """Return the settings worth trying, the defaults first, each once."""
-    names = [knob.name for knob in method.knobs]
-    columns = [
-        list(dict.fromkeys((knob.default, *knob.values)))
-        for knob in method.knobs
-        if knob.default is not None
-    ]
-    rows = itertools.islice(itertools.product(*columns), _KNOB_CHOICES)
-    return [dict(zip(names, row, strict=False)) for row in rows]
-
-
 def _applied(
     method: Method, knobs: Mapping[str, float | int | str], request: Request
 ) -> Proposal | None:
-    for path, source in request.files.items():
-        try:
-            files = {path: recipes.apply_recipe(method, source, knobs=knobs)}
-            request.check(files)
-        except (RecipeError, EditError):
-            continue
-        settings = ", ".join(f"{name} {value}" for name, value in knobs.items())
-        return Proposal(
-            title=f"{method.title} ({settings})" if settings else method.title,
-            files=files,
-            methods=(method.id,),
-            body=textwrap.fill(method.summary, 72),
-        )
-    return None
+    try:
+        files = recipes.apply_to_files(method, request.files, knobs=knobs)
+        request.check(files)
+    except (RecipeError, EditError):
+        return None
+    settings = ", ".join(f"{name} {value}" for name, value in knobs.items())
+    return Proposal(
+        title=f"{method.title} ({settings})" if settings else method.title,
+        files=files,
+        methods=(method.id,),
+        body=textwrap.fill(method.summary, 72),
+    )
 
 
 class ScriptedProposer:
@@ -196,11 +181,8 @@ def _read(reply: Reply, request: Request) -> tuple[Answer | None, str]:
 def _proposal(answer: Answer, request: Request, *, tokens: int) -> Proposal:
     claimed = [answer.method] if answer.method in request.methods else []
     known = list(request.methods.values())
-    seen = [
-        method
-        for path, text in answer.files.items()
-        for method in recipes.detected(known, request.files[path], text)
-    ]
+    after = {**request.files, **answer.files}
+    seen = recipes.detected(known, request.files, after)
     return Proposal(
         title=answer.title,
         files=answer.files,

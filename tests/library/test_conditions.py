@@ -126,19 +126,19 @@ FALSE = [
 
 @pytest.mark.parametrize("condition", TRUE, ids=str)
 def test_holds(condition):
-    assert holds(condition, CODE)
+    assert holds(condition, [CODE])
 
 
 @pytest.mark.parametrize("condition", FALSE, ids=str)
 def test_does_not_hold(condition):
-    assert not holds(condition, CODE)
+    assert not holds(condition, [CODE])
 
 
 def test_a_list_holds_when_each_of_it_holds():
-    assert all_hold([{"defines": "MLP"}, {"calls": "relu"}], CODE)
-    assert not all_hold([{"defines": "MLP"}, {"calls": "silu"}], CODE)
-    assert all_hold({"defines": "MLP"}, CODE)
-    assert all_hold([], CODE)
+    assert all_hold([{"defines": "MLP"}, {"calls": "relu"}], [CODE])
+    assert not all_hold([{"defines": "MLP"}, {"calls": "silu"}], [CODE])
+    assert all_hold({"defines": "MLP"}, [CODE])
+    assert all_hold([], [CODE])
 
 
 @pytest.mark.parametrize(

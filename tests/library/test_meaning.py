@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopgraph_git.library.literals import NotConstantError
-from loopgraph_git.library.meaning import constants, expression, normalised, value_of
+from loopgraph_git.library.meaning import (
+    constants,
+    expression,
+    normalised,
+    same_meaning,
+    value_of,
+)
 from loopgraph_git.library.source import Code, parse_code
 
 
@@ -189,3 +195,22 @@ def test_an_expression_comes_with_its_scope():
     found = expression(Code(SCRIPT), "Config(n_kv)")
     assert found is not None
     assert found[1] == ("build",)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("A = 1\nB = 2**3\n", "# one\nA = 1\n\nB = 8; \n", True),
+        ('"""Doc."""\nA = 1', "A = 1", True),
+        ("A = 1; B = 2", "A = 1\nB = 2", True),
+        ("@d\ndef f(): pass", "@e\ndef f(): pass", False),
+        ("A = 1\nB = 2", "B = 2\nA = 1", False),
+        ("A = 1", "A = 1\nB = 2", False),
+        ("\ufeffA = 1", "A = 1", True),
+        ("not python ", "not python", True),
+        ("not python", "A = 1", False),
+    ],
+)
+def test_sources_that_do_the_same_are_known(left, right, same):
+    assert same_meaning(left, right) == same
+    assert same_meaning(right, left) == same

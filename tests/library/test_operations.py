@@ -10,13 +10,13 @@ from loopgraph_git.library.operations import (
     knobs_in,
     label,
     operation,
-    perform,
 )
+from loopgraph_git.library.steps import carried_out
 from loopgraph_git.records import Operation
 
 
 def done(source, knobs=None, /, **given):
-    return perform(operation(given), source, knobs or {})
+    return carried_out([operation(given)], {"": source}, knobs or {})[""]
 
 
 def refused(source, knobs=None, /, **given):
@@ -341,9 +341,11 @@ def test_a_malformed_operation_is_refused(given, message):
 
 def test_an_operation_made_by_hand_is_checked_when_it_is_performed():
     with pytest.raises(RecipeError, match=r"^unknown verb rename$"):
-        perform(Operation(verb="rename", arguments={"rename": "X"}), "X = 1", {})
+        carried_out(
+            [Operation(verb="rename", arguments={"rename": "X"})], {"": "X = 1"}, {}
+        )
     with pytest.raises(RecipeError, match=r"^set needs exactly one of"):
-        perform(Operation(verb="set", arguments={"set": "X"}), "X = 1", {})
+        carried_out([Operation(verb="set", arguments={"set": "X"})], {"": "X = 1"}, {})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from loopgraph_git.errors import RecipeError
-from loopgraph_git.library.operations import operation, perform
+from loopgraph_git.library.operations import operation
+from loopgraph_git.library.steps import carried_out
 
 BLOCK = """\
 class Block:
@@ -18,7 +19,7 @@ class Block:
 
 
 def done(source, /, **given):
-    return perform(operation(given), source, {"scale": 0.1})
+    return carried_out([operation(given)], {"": source}, {"scale": 0.1})[""]
 
 
 def refused(source, /, **given):

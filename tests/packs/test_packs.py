@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 import pytest
 
 from loopgraph_git.errors import RecipeError
+from loopgraph_git.library.fitting import knob_choices
 from loopgraph_git.library.packs import unknown_conflicts, validate
 from loopgraph_git.library.recipes import (
     apply_recipe,
@@ -17,7 +18,6 @@ from loopgraph_git.library.recipes import (
     detected,
     missing,
 )
-from loopgraph_git.loop.proposers import knob_choices
 from tests.packs.conftest import METHODS, PACKS, ROOT, TINY
 
 FILES = sorted((ROOT / "packs").glob("*.yml"))
