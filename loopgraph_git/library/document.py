@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import DocumentError
 from loopgraph_git.library.latex import read_latex
 from loopgraph_git.library.markdown import read_markdown, read_text
+from loopgraph_git.library.pdf import read_pdf
 from loopgraph_git.library.section import Document, Section
 from loopgraph_git.library.unpack import is_gzip, is_tar, unpacked, unzipped
 
@@ -31,12 +32,14 @@ _ARCHIVES = ((b"PK\x03\x04", "a zip archive"), (b"7z\xbc\xaf", "a 7z archive"))
 
 
 def read_document(data: bytes, name: str) -> Document:
-    """Return what a file says: LaTeX, gzipped, in a tarball or plain; Markdown; text.
+    """Return what a file says: LaTeX, gzipped, in a tarball or plain; PDF; Markdown.
 
     Raises DocumentError where there is no text in it that we can read.
     """
     if not data.strip():
         raise DocumentError(f"{name} is empty: nothing to read in it")
+    if _is_pdf(data):
+        return read_pdf(data, name)
     if is_gzip(data):
         data = unzipped(data, name)
         if not is_tar(data):
@@ -55,7 +58,11 @@ def read_files(files: Mapping[str, bytes], name: str) -> Document:
     """
     if any(path.lower().endswith(_TEX_NAMES) or _is_tex(files[path]) for path in files):
         return read_latex(files, name)
-    readable = [path for path in files if path.lower().endswith(_MARKDOWN_NAMES)]
+    readable = [
+        path
+        for path in files
+        if path.lower().endswith(_MARKDOWN_NAMES) or _is_pdf(files[path])
+    ]
     if len(readable) == 1:
         return read_document(files[readable[0]], readable[0])
     raise DocumentError(
@@ -85,6 +92,10 @@ def _read_text(data: bytes, name: str) -> Document:
     if _MARKDOWN.search(text):
         return read_markdown(text, last)
     return read_text(text, last)
+
+
+def _is_pdf(data: bytes) -> bool:
+    return b"%PDF-" in data[:1024]
 
 
 def _is_tex(data: bytes) -> bool:
