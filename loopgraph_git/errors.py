@@ -11,7 +11,8 @@
     ├── PackError              a method pack
     ├── DocumentError          a paper or file that cannot be read
     ├── RecipeError            a recipe does not apply to this source
-    │   └── AmbiguousError     a step of it has more than one place
+    │   ├── AmbiguousError     a step of it has more than one place
+    │   └── UnchangedError     it would change nothing that matters
     ├── EditError              a proposed edit cannot be used
     ├── FetchError             an address that cannot be read
     │   └── AbsentError        asking again does not help
@@ -81,6 +82,10 @@ class RecipeError(LoopGraphError):
 
 class AmbiguousError(RecipeError):
     """A step of a recipe would fit in more than one place of a source."""
+
+
+class UnchangedError(RecipeError):
+    """A recipe applies, but the source would mean the same as before."""
 
 
 class EditError(LoopGraphError):

@@ -178,6 +178,10 @@ class _Known(click.types.StringParamType):
     ) -> None:
         self.look_up = look_up
 
+    def found(self) -> list[tuple[str, str]]:
+        """Return every word that may be typed here, with what it is."""
+        return _found(self.look_up)
+
     def shell_complete(
         self,
         ctx: click.Context,  # noqa: ARG002
@@ -188,7 +192,7 @@ class _Known(click.types.StringParamType):
         with suppress(LoopGraphError, OSError):
             return [
                 CompletionItem(render.plain(word), help=render.plain(words) or None)
-                for word, words in _found(self.look_up)
+                for word, words in self.found()
                 if word.startswith(incomplete)
             ]
         return []
@@ -225,18 +229,39 @@ def _methods(_repo: Repo, store: Store) -> Iterator[tuple[str, str]]:
         yield method.id, method.title
 
 
+class _KnownMethod(_Known):
+    """The id of a method, which packs know also where there is no index."""
+
+    def found(self) -> list[tuple[str, str]]:
+        """Return every method, with its title."""
+        from loopgraph_git.cli.grounds import grounds  # noqa: PLC0415
+        from loopgraph_git.library.catalogue import catalogue  # noqa: PLC0415  80 ms
+
+        with suppress(LoopGraphError):
+            indexed = super().found()
+            if indexed:
+                return indexed
+        known = catalogue(grounds().folders)
+        return [(name, item.method.title) for name, item in known.items()]
+
+
 # a parameter of this name means the same in every command
 _KNOWN = {
-    "rev": _revs,
-    "commit": _revs,
-    "session": _sessions,
-    "method": _methods,
+    "rev": _Known(_revs),
+    "commit": _Known(_revs),
+    "session": _Known(_sessions),
+    "method": _KnownMethod(_methods),
 }
 
 
 def know(command: click.Command) -> None:
-    """Let a command's parameters be completed with what is known here."""
+    """Let a command's parameters be completed with what is known here.
+
+    Those of a group's commands too.
+    """
+    for inner in getattr(command, "commands", {}).values():
+        know(inner)
     for param in command.params:
-        look_up = _KNOWN.get(param.name or "")
-        if look_up:
-            param.type = _Known(look_up)
+        known = _KNOWN.get(param.name or "")
+        if known:
+            param.type = known

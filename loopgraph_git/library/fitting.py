@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import RecipeError
+from loopgraph_git.errors import RecipeError, UnchangedError
 from loopgraph_git.library import recipes
 from loopgraph_git.records import Context, Fit
 
@@ -123,14 +123,18 @@ def _applied(
     files: Files,
     choices: Sequence[Mapping[str, float | int | str]],
 ) -> tuple[Files, str]:
-    """Return what the first setting that applies changes, or why the first fails."""
+    """Return what the first setting that changes something makes, or why none does."""
     why = ""
     for knobs in choices:
         try:
             return recipes.apply_to_files(method, files, knobs=knobs), ""
+        except UnchangedError as error:
+            why = str(error)
         except RecipeError as error:
-            why = why or str(error).removeprefix(f"{method.id}: ")
-    return {}, why
+            # a step without a place has none under another setting either
+            why = str(error)
+            break
+    return {}, why.removeprefix(f"{method.id}: ")
 
 
 def knob_choices(method: Method) -> list[dict[str, float | int | str]]:

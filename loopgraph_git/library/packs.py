@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -26,7 +26,7 @@ from loopgraph_git.library.yaml_tree import (
 from loopgraph_git.records import Chunk, Knob, Method, Paper, Prior, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _VERSION = re.compile(r"v\d+\Z")
@@ -39,13 +39,18 @@ _FIGURES = ("gain", "n", "spread", "default", "values")
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """One family of methods; `sha256` is the digest of the file it came from."""
+    """One family of methods; `sha256` is the digest of the file it came from.
+
+    `lines` says where each method is defined, and where it names each conflict
+    (`gelu swiglu`).
+    """
 
     name: str
     title: str
     methods: tuple[Method, ...]
     sha256: str
     file: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_packs(folders: Sequence[Path]) -> list[Pack]:
@@ -59,14 +64,14 @@ def load_packs(folders: Sequence[Path]) -> list[Pack]:
     found: list[tuple[str, int, Pack]] = []
     owner: dict[str, tuple[int, str]] = {}
     for level, folder in enumerate(folders):
-        for path in _files(folder):
+        for path in pack_files(folder):
             try:
                 pack = load_pack(path)
             except PackError as error:
                 problems.append(str(error))
                 continue
             found.append((path.name, level, pack))
-            problems += _claim(owner, pack, level)
+            problems += claim(owner, pack, level)
     if problems:
         raise PackError("\n".join(problems))
     ordered = sorted(found, key=lambda item: item[:2])
@@ -74,20 +79,22 @@ def load_packs(folders: Sequence[Path]) -> list[Pack]:
     return [pack for pack in owned if pack.methods]
 
 
-def _files(folder: Path) -> list[Path]:
+def pack_files(folder: Path) -> list[Path]:
+    """Return the packs of a folder by name; none where there is no such folder."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
 
 
-def _claim(owner: dict[str, tuple[int, str]], pack: Pack, level: int) -> list[str]:
+def claim(owner: dict[str, tuple[int, str]], pack: Pack, level: int) -> list[str]:
     """Note whose each method is; return those that one folder defines twice."""
     problems = []
     for method in pack.methods:
         other = owner.get(method.id)
         if other and other[0] == level:
             problems.append(
-                f"{pack.file}: method {method.id}: id: already defined in {other[1]}"
+                f"{pack.file}:{pack.lines[method.id]}: method {method.id}: id: expected "
+                f"an id of its own, but it is already defined in {other[1]}"
             )
         owner[method.id] = (level, pack.file)
     return problems
@@ -147,7 +154,17 @@ def _parsed(text: str, name: str, digest: str) -> Pack:
         methods=tuple(_method(item, plain["pack"]) for item in plain["methods"]),
         sha256=digest,
         file=name,
+        lines=dict(_lines(entry)),
     )
+
+
+def _lines(entry: Entry) -> Iterator[tuple[str, int]]:
+    for item in entry.value["methods"].value:
+        name = item.value["id"]
+        yield name.text, name.line
+        conflicts = item.value.get("conflicts")
+        for other in conflicts.value if conflicts else ():
+            yield f"{name.text} {other.text}", other.line
 
 
 def _plain(entry: Entry, *, as_value: bool = False) -> Any:
@@ -190,12 +207,16 @@ def _knob(plain: Mapping[str, Any]) -> Knob:
     return Knob(**{**plain, "values": tuple(plain.get("values", ()))})
 
 
-def unknown_conflicts(packs: Iterable[Pack]) -> list[str]:
-    """Return a line for each conflict that names a method which no pack defines."""
+def unknown_conflicts(packs: Sequence[Pack], others: Sequence[Pack] = ()) -> list[str]:
+    """Return a line for each conflict of some packs with a method that is nowhere.
+
+    It may be in these packs or in the others.
+    """
     methods = [(pack, method) for pack in packs for method in pack.methods]
-    known = {method.id for _, method in methods}
+    known = {method.id for pack in (*packs, *others) for method in pack.methods}
     return [
-        f"{pack.file}: method {method.id}: conflicts: no method {name} in any pack"
+        f"{pack.file}:{pack.lines[f'{method.id} {name}']}: method {method.id}: conflicts: "
+        f"expected the id of a method, but no pack has {name}"
         for pack, method in methods
         for name in method.conflicts
         if name not in known

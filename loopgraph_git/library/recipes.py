@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from loopgraph_git.errors import RecipeError
+from loopgraph_git.errors import RecipeError, UnchangedError
 from loopgraph_git.library.conditions import all_hold, describe, holds
 from loopgraph_git.library.meaning import constants, normalised, same_meaning
 from loopgraph_git.library.moves import moved
@@ -99,7 +99,7 @@ def _edited(
     for path, text in changed.items():
         _check_compiles(text, f"{name}: {path}" if path else name)
     if all(same_meaning(before[path], text) for path, text in changed.items()):
-        raise RecipeError(f"{name}: the source would mean the same as before")
+        raise UnchangedError(f"{name}: the source would mean the same as before")
     return changed
 
 
@@ -143,7 +143,7 @@ def detect(method: Method, code: Sources) -> bool:
     if not method.detect:
         return False
     try:
-        return all_hold(method.detect, _parsed(code))
+        return all_hold(method.detect, parsed(code))
     except RecipeError:
         return False
 
@@ -151,7 +151,7 @@ def detect(method: Method, code: Sources) -> bool:
 def missing(method: Method, code: Sources) -> list[str]:
     """Return the requirements of a method that the code does not meet, in words."""
     try:
-        codes = _parsed(code)
+        codes = parsed(code)
     except RecipeError as error:
         return [str(error)]
     return [
@@ -161,7 +161,7 @@ def missing(method: Method, code: Sources) -> list[str]:
     ]
 
 
-def _parsed(code: Sources) -> list[Code]:
+def parsed(code: Sources) -> list[Code]:
     """Return code ready to be searched; raises RecipeError where it is not Python."""
     if isinstance(code, str):
         return [parse_code(code)]
@@ -190,6 +190,6 @@ def _is_brought(method: Method, before: Sources, after: Sources) -> bool:
     if method.detect and not has_it:
         return False
     try:
-        return moved(method, _parsed(before), _parsed(after))
+        return moved(method, parsed(before), parsed(after))
     except RecipeError:
         return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -35,3 +36,24 @@ def write_file(path: Path, parts: Iterable[bytes], *, force: bool = False) -> No
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def exchange_files(changes: Mapping[Path, tuple[bytes, bytes]]) -> None:
+    """Exchange the contents of existing files, all of them or none: old and new.
+
+    Raises UsageError where one no longer holds what is to be exchanged. A file that
+    cannot be written puts those before it back.
+    """
+    for path, (old, _) in changes.items():
+        if path.read_bytes() != old:
+            raise UsageError(f"{path} was changed in the meantime: nothing is written")
+    done: list[Path] = []
+    try:
+        for path, (_, new) in changes.items():
+            write_file(path, [new], force=True)
+            done.append(path)
+    except BaseException:
+        for path in done:
+            with suppress(OSError):
+                write_file(path, [changes[path][0]], force=True)
+        raise

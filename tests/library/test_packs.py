@@ -283,8 +283,8 @@ def test_one_folder_may_not_define_a_method_twice(folders):
     with pytest.raises(PackError) as caught:
         load_packs([folders[0]])
     assert str(caught.value) == (
-        f"{folders[0] / 'c.yml'}: method one: id: already defined in "
-        f"{folders[0] / 'b.yml'}"
+        f"{folders[0] / 'c.yml'}:4: method one: id: expected an id of its own, but it is "
+        f"already defined in {folders[0] / 'b.yml'}"
     )
 
 
@@ -326,7 +326,7 @@ def test_conflicts_with_methods_that_do_not_exist_are_found(tmp_path):
     path = tmp_path / "p.yml"
     path.write_text(HEAD + "    conflicts: [m, nope]\n")
     assert unknown_conflicts([load_pack(path)]) == [
-        f"{path}: method m: conflicts: no method nope in any pack"
+        f"{path}:7: method m: conflicts: expected the id of a method, but no pack has nope"
     ]
 
 

@@ -85,7 +85,7 @@ def test_bash_alone(shell):
         f"{ALONE}"
         "press git-lg ''\npress git-lg sh\npress git-lg show ''\n"
         "press git-lg log --session = m\npress git-lg log --verdict ''\n"
-        "press git-lg hooks un\npress git-lg import ''",
+        "press git-lg hooks un\npress git-lg packs show learn\npress git-lg import ''",
         "--norc",
     )
     assert {"init", "record", "export", "completion"} <= set(answers[0].split())
@@ -95,6 +95,7 @@ def test_bash_alone(shell):
         "mar8",
         "keep discard crash retest",
         "uninstall",
+        "learning-rate",
         "",
     ]
 
@@ -174,10 +175,12 @@ def test_an_alias_is_not_run_by_completing(shell):
     assert not (shell.toy.root / "ran").exists()
 
 
-def test_outside_a_repository_nothing_is_offered_and_nothing_said(shell, tmp_path):
+def test_outside_a_repository_only_the_shipped_methods_are_offered(shell, tmp_path):
     assert shell(
-        "bash", f"{ALONE}cd {tmp_path}\npress git-lg show ''", "--norc"
-    ) == [""]  # fmt: skip
+        "bash",
+        f"{ALONE}cd {tmp_path}\npress git-lg show ''\npress git-lg packs apply sw",
+        "--norc",
+    ) == ["", "swiglu"]
 
 
 def test_only_what_is_looked_up_is_looked_up():
