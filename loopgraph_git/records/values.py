@@ -22,7 +22,7 @@ class Oid(str):
         if not _OID.match(text):
             message = f"not a full git object id: {text[:80]!r}"
             raise RecordError(message)
-        return super().__new__(cls, text)
+        return str.__new__(cls, text)
 
     @property
     def short(self) -> str:
