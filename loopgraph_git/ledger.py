@@ -12,7 +12,7 @@ from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Kind, Oid, Record
@@ -66,12 +66,17 @@ class Ledger:
         )
         if not fresh and seen == tips and pinned <= self.store.known(pinned):
             return
-        records = list(self.notes.records(moved))
-        wanted = pinned | {record.commit for record in records}
-        wanted -= self.store.known(wanted)
+        named = set(pinned)
+
+        def records() -> Iterator[Record]:
+            for record in self.notes.records(moved):
+                named.add(record.commit)
+                yield record
+
+        said = self.store.gather(records())
+        unknown = named - self.store.known(named)
         with self.store.transaction():
-            self.store.put_commits(commits.read_commits(self.repo, wanted))
-            self.store.put_records(records)
+            self.store.put_together(commits.read_commits(self.repo, unknown), said)
             self.store.set_ref_tips(tips)
 
     def read_texts(self) -> None:

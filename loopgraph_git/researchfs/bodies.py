@@ -52,20 +52,25 @@ class Retraction:
 
 def result_of(body: Mapping[str, Any]) -> Result:
     """Read the body of a result; raises RecordError."""
-    return Result(**{"metric": ""} | result_members(body))
+    return Result(**{"metric": ""} | _whole(_RESULT, "status", body))
 
 
 def result_members(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of a result that are there, checked; raises RecordError.
+    """Return what the index keeps of a result, all of it checked; raises RecordError.
 
     A reindex has no use for ten thousand values of twenty fields.
     """
-    return _whole(_RESULT, "status", body)
+    return _whole(_RESULT_ROW, "status", body)
 
 
 def verdict_of(body: Mapping[str, Any]) -> Verdict:
     """Read the body of a verdict; raises RecordError."""
-    return Verdict(**_whole(_VERDICT, "value", body))
+    return Verdict(**verdict_members(body))
+
+
+def verdict_members(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a verdict that are there, checked; raises RecordError."""
+    return _whole(_VERDICT, "value", body)
 
 
 def retrieval_of(body: Mapping[str, Any]) -> Retrieval:
@@ -90,6 +95,9 @@ def _read(
     for name, value in body.items():
         reader = readers.get(name)
         if reader is None or (value is None and reader in _NUMBERS):
+            continue
+        if reader is _as_text and type(value) is str:
+            found[name] = value  # without a call: most members are texts
             continue
         try:
             found[name] = reader(value)
@@ -200,6 +208,11 @@ def _suggestion(value: object) -> Suggestion:
 
 
 def _curve(value: object) -> tuple[tuple[float, float], ...]:
+    flat = _paired(value)
+    return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
+
+
+def _paired(value: object) -> list[float]:
     """Read a list of pairs at the speed of C: curves are most of what notes hold."""
     if not isinstance(value, (list, tuple)):
         raise RecordError("is not a list")
@@ -212,7 +225,7 @@ def _curve(value: object) -> tuple[tuple[float, float], ...]:
             raise RecordError("is not finite")
     except (TypeError, OverflowError) as error:
         raise RecordError("is not a list of pairs of numbers") from error
-    return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
+    return flat
 
 
 _NUMBERS = (_as_number, _as_integer)
@@ -225,6 +238,7 @@ _RESULT: dict[str, Callable[[object], Any]] = {
     "log_bytes": _as_integer, "curve": _curve, "tokens": _as_integer,
     "cost_usd": _as_number,
 }  # fmt: skip
+_RESULT_ROW = _RESULT | {"curve": _paired}
 _VERDICT: dict[str, Callable[[object], Any]] = {
     "value": _judgement, "reason": _as_text, "baseline": _as_text,
     "delta": _as_number, "noise": _as_number, "n": _as_integer, "grade": _as_text,

@@ -13,43 +13,72 @@ from typing import TYPE_CHECKING, Any
 from loopgraph_git.researchfs import stubs
 from loopgraph_git.researchfs.bodies import INTEGER_LIMIT
 from loopgraph_git.researchfs.database import clean, ids_json
-from loopgraph_git.researchfs.schema import row_id
-from loopgraph_git.researchfs.texts import is_seed_only, message_of, methods_of
+from loopgraph_git.researchfs.schema import hash_id, row_id
+from loopgraph_git.researchfs.summing import COLUMNS
+from loopgraph_git.researchfs.texts import (
+    forget_texts,
+    is_seed_only,
+    message_of,
+    methods_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from loopgraph_git.records import Commit
     from loopgraph_git.researchfs.database import Database
+
+Row = tuple[Any, ...]
 
 _RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
 _BATCH = 2000
 
 
-def put_commits(db: Database, commits: Iterable[Commit]) -> int:
-    """Write commits that are not known yet; returns how many were new."""
+def put_commits(
+    db: Database,
+    commits: Iterable[Commit],
+    summed: Callable[[int, Commit], Row | None] = lambda _row, _commit: None,
+) -> int:
+    """Write commits that are not known yet; returns how many were new.
+
+    `summed` may know the summary of one that nothing named before (`summing.COLUMNS`);
+    the others are derived when the transaction ends.
+    """
     left, count = iter(commits), 0
     while batch := list(islice(left, _BATCH)):
-        count += _put_batch(db, batch)
+        count += _put_batch(db, batch, summed)
     return count
 
 
-def _put_batch(db: Database, commits: list[Commit]) -> int:
-    fresh = {row_id("commit", commit.oid): commit for commit in commits}
-    known = db.column(
-        "SELECT id FROM experiments WHERE known = 1"
-        " AND id IN (SELECT value FROM json_each(?))",
+def _put_batch(
+    db: Database, commits: list[Commit], summed: Callable[[int, Commit], Row | None]
+) -> int:
+    fresh = {hash_id(commit.oid): commit for commit in commits}
+    named = db.rows(
+        "SELECT id, known FROM experiments"
+        " WHERE id IN (SELECT value FROM json_each(?))",
         ids_json(fresh),
     )
-    for row in known:
-        del fresh[row]
+    for row, known in named:
+        if known:
+            del fresh[row]
     ordered = sorted(fresh.items())
     stubs.stub_retrievals(
         db, {_retrieval_id(commit) for commit in fresh.values()} - {""}
     )
-    db.write_many(_EXPERIMENT, [_experiment_row(row, item) for row, item in ordered])
+    stubbed = {row for row, known in named if not known}
+    forget_texts(db, [row for row in stubbed if fresh[row].diff is None])
+    bare, whole = [], []
+    for row, commit in ordered:
+        summary = None if row in stubbed else summed(row, commit)
+        if summary is None:
+            bare.append(_experiment_row(row, commit))
+            db.touched.add(row)
+        else:
+            whole.append((*_experiment_row(row, commit), *summary))
+    db.write_many(_EXPERIMENT, bare)
+    db.write_many(_WHOLE, whole)
     _put_experiment_methods(db, ordered)
-    db.touched.update(fresh)
     db.write_many(
         "INSERT OR REPLACE INTO temp.messages VALUES(?, ?, ?)",
         [(row, *message_of(item)) for row, item in ordered if item.diff is not None],
@@ -68,18 +97,27 @@ ON CONFLICT(id) DO UPDATE SET tree = excluded.tree, parent = excluded.parent,
 """
 
 
-def _experiment_row(row: int, commit: Commit) -> tuple[Any, ...]:
+_WHOLE = f"""
+INSERT INTO experiments(id, oid, tree, parent, known, committed, subject, trailer,
+                        session, proposer, retrieval, seed_only, listed, ts,
+                        {", ".join(COLUMNS)})
+VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?7, ?8, ?9, ?10, 1, ?5{", ?" * len(COLUMNS)})
+"""
+
+
+def _experiment_row(row: int, commit: Commit) -> Row:
     retrieval = _retrieval_id(commit)
     return (
         row,
-        commit.oid,
-        commit.tree,
-        commit.parent,
+        # plain texts: SQLite asks of every other one what it might be
+        str(commit.oid),
+        str(commit.tree),
+        str(commit.parent) if commit.parent else None,
         min(max(commit.ts, 0), INTEGER_LIMIT - 1),
         clean(commit.subject),
         _trailer(commit, "Session"),
         _trailer(commit, "Proposer"),
-        row_id("record", retrieval) if retrieval else None,
+        hash_id(retrieval) if retrieval else None,
         None if commit.diff is None else int(is_seed_only(commit.diff)),
     )
 

@@ -19,7 +19,7 @@ from loopgraph_git.researchfs.connection import connect, in_words
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 _BULK = 100
@@ -175,6 +175,29 @@ class Database:
         self.write_many(sql, rows)
         self.write(f"{into}(rowid, title, body, idents) SELECT {words}", ids)
         for statement in triggers.values():
+            self.write(statement)
+
+    @contextmanager
+    def indexed_afterwards(self, tables: Sequence[str]) -> Iterator[None]:
+        """Make the indexes of some tables when they are filled, if they are empty now.
+
+        Sorted once they take half the time; questions meanwhile should not need them.
+        """
+        made = [
+            index
+            for table in tables
+            if not self.rows(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608
+            for index in self.rows(
+                "SELECT name, sql FROM sqlite_master"
+                " WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+                table,
+            )
+        ]
+        for name, _ in made:
+            self.write(f"DROP INDEX {name}")
+        yield
+        # an error ends the transaction, and brings back what was dropped in it
+        for _, statement in made:
             self.write(statement)
 
     def become(self, other: Database) -> None:

@@ -15,13 +15,13 @@ from loopgraph_git.records import Kind, Record
 from loopgraph_git.researchfs import bodies, stubs
 from loopgraph_git.researchfs.database import clean, ids_json
 from loopgraph_git.researchfs.imports import import_row
-from loopgraph_git.researchfs.schema import row_id
+from loopgraph_git.researchfs.schema import hash_id, row_id
 from loopgraph_git.researchfs.texts import METHOD_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
-    from loopgraph_git.records import Retrieval, Verdict
+    from loopgraph_git.records import Retrieval
     from loopgraph_git.researchfs.database import Database
 
 Row = tuple[Any, ...]
@@ -36,12 +36,15 @@ class Skipped:
 
 
 @dataclass
-class _Batch:
-    """The rows of many records, table by table, and the stubs that they need."""
+class Said:
+    """The rows of many records, table by table, and the stubs that they need.
 
-    oids: set[str] = field(default_factory=set)
-    methods: set[str] = field(default_factory=set)
-    targets: set[str] = field(default_factory=set)
+    `oids`, `methods` and `targets` are names by row id; `skipped` says no sense.
+    """
+
+    oids: dict[int, str] = field(default_factory=dict)
+    methods: dict[int, str] = field(default_factory=dict)
+    targets: dict[int, str] = field(default_factory=dict)
     records: list[Row] = field(default_factory=list)
     outcomes: list[Row] = field(default_factory=list)
     verdicts: list[Row] = field(default_factory=list)
@@ -50,18 +53,18 @@ class _Batch:
     links: list[Row] = field(default_factory=list)
     retractions: list[Row] = field(default_factory=list)
     imports: list[Row] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
     def add(self, name: str, record: Record) -> None:
         """Add the rows of one record; raises RecordError before adding any."""
-        row = row_id("record", name)
-        experiment = row_id("commit", record.commit)
-        line = _record_row(row, name, record)
+        row, experiment = hash_id(name), hash_id(record.commit)
+        line = record.encode()
         match record.kind:
             case Kind.RESULT:
                 result = bodies.result_members(record.body)
                 self.outcomes.append(_outcome_row(row, experiment, result))
             case Kind.VERDICT:
-                verdict = bodies.verdict_of(record.body)
+                verdict = bodies.verdict_members(record.body)
                 self.verdicts.append(_verdict_row(row, experiment, verdict))
             case Kind.RETRIEVAL:
                 self._add_retrieval(row, bodies.retrieval_of(record.body))
@@ -71,8 +74,21 @@ class _Batch:
                 self._add_retraction(row, bodies.retraction_of(record.body))
         if (imported := import_row(row, record)) is not None:
             self.imports.append(imported)
-        self.oids.add(record.commit)
-        self.records.append(line)
+        self.oids[experiment] = record.commit
+        # plain texts: SQLite asks of every other one what it might be
+        self.records.append(
+            (
+                row,
+                name,
+                str(record.kind),
+                experiment,
+                str(record.tree),
+                clean(record.writer),
+                record.seq,
+                record.ts,
+                line,
+            )
+        )
 
     def _add_retrieval(self, row: int, value: Retrieval) -> None:
         self.retrievals.append(
@@ -81,12 +97,13 @@ class _Batch:
         # a name that could be no method's id is left out, and keeps no place
         named = [item for item in value.suggestions if METHOD_NAME.match(item.method)]
         for place, item in enumerate(named, start=1):
-            self.methods.add(item.method)
+            method = row_id("method", item.method)
+            self.methods[method] = item.method
             self.suggestions.append(
                 (
                     row,
                     place,
-                    row_id("method", item.method),
+                    method,
                     item.score,
                     clean(item.slot),
                     clean(item.why),
@@ -96,63 +113,84 @@ class _Batch:
             )
 
     def _add_link(self, row: int, link: bodies.Link) -> None:
-        self.oids.update((link.old, link.new))
-        ends = (row_id("commit", link.old), row_id("commit", link.new))
-        self.links.append((row, *ends, clean(link.how)))
+        old, new = hash_id(link.old), hash_id(link.new)
+        self.oids |= {old: link.old, new: link.new}
+        self.links.append((row, old, new, clean(link.how)))
 
     def _add_retraction(self, row: int, value: bodies.Retraction) -> None:
-        self.targets.add(value.target)
-        target = row_id("record", value.target)
+        target = hash_id(value.target)
+        self.targets[target] = value.target
         self.retractions.append((row, target, clean(value.reason)))
+
+    def leave_out(self, known: set[int]) -> None:
+        """Leave out the rows of records that are known."""
+        if not known:
+            return
+        for rows in (self.records, self.retrievals, *self._tables().values()):
+            rows[:] = [row for row in rows if row[0] not in known]
+        ends = {end for row in self.links for end in row[1:3]}
+        named = ends.union(row[3] for row in self.records)
+        self.oids = {row: oid for row, oid in self.oids.items() if row in named}
+
+    def _tables(self) -> dict[str, list[Row]]:
+        """Return the rows of the tables that only ever get new ones."""
+        return {
+            "outcomes": self.outcomes,
+            "verdicts": self.verdicts,
+            "suggestions": self.suggestions,
+            "links": self.links,
+            "retractions": self.retractions,
+            "imports": self.imports,
+        }
+
+    def write(self, db: Database, settled: Container[int] = ()) -> None:
+        """Write the rows; the summaries of `settled` experiments are written already."""
+        fresh = {row: oid for row, oid in self.oids.items() if row not in settled}
+        stubs.stub_experiments(db, fresh.values())
+        stubs.stub_methods(db, self.methods.values())
+        db.write_many(_RECORD, sorted(self.records))
+        stubs.stub_records(db, self.targets.values())
+        db.write_many(_RETRIEVAL, sorted(self.retrievals))
+        for table, rows in self._tables().items():
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                db.write_many(f"INSERT INTO {table} VALUES({marks})", sorted(rows))
+        db.touched.update(fresh)
+        db.touched.update(_experiments_of(db, [row[1] for row in self.retractions]))
+
+
+def gather(records: Iterable[Record]) -> Said:
+    """Return the rows of records, each of them once; nothing is written yet."""
+    said, seen = Said(), set()
+    for record in records:
+        try:
+            if max(record.seq, record.ts) >= bodies.INTEGER_LIMIT:
+                raise RecordError("seq or ts is too large")  # noqa: TRY301
+            name = record.id
+            if name not in seen:
+                seen.add(name)
+                said.add(name, record)
+        except RecordError as error:
+            said.skipped.append(Skipped(record, str(error)))
+    return said
 
 
 def put_records(db: Database, records: Iterable[Record]) -> list[Skipped]:
     """Write records that are not known yet; returns those that say no sense."""
-    fresh, skipped = _named(records)
-    known = db.column(
-        "SELECT record FROM records WHERE kind <> ''"
+    said = gather(records)
+    said.leave_out(known_records(db, said))
+    said.write(db)
+    return said.skipped
+
+
+def known_records(db: Database, said: Said) -> set[int]:
+    """Return the row ids of the records that are known, stubs left out."""
+    found = db.column(
+        "SELECT id FROM records WHERE kind <> ''"
         " AND id IN (SELECT value FROM json_each(?))",
-        ids_json(row_id("record", name) for name in fresh),
+        ids_json(row[0] for row in said.records),
     )
-    for name in known:
-        del fresh[name]
-    batch = _Batch()
-    for name, record in fresh.items():
-        try:
-            batch.add(name, record)
-        except RecordError as error:
-            skipped.append(Skipped(record, str(error)))
-    _write(db, batch)
-    return skipped
-
-
-def _named(records: Iterable[Record]) -> tuple[dict[str, Record], list[Skipped]]:
-    """Name every record by its id, which fails for what JSON cannot hold."""
-    fresh: dict[str, Record] = {}
-    skipped: list[Skipped] = []
-    for record in records:
-        if max(record.seq, record.ts) >= bodies.INTEGER_LIMIT:
-            skipped.append(Skipped(record, "seq or ts is too large"))
-            continue
-        try:
-            fresh[record.id] = record
-        except RecordError as error:
-            skipped.append(Skipped(record, str(error)))
-    return fresh, skipped
-
-
-def _record_row(row: int, name: str, record: Record) -> Row:
-    return (
-        row,
-        name,
-        str(record.kind),
-        row_id("commit", record.commit),
-        record.tree,
-        clean(record.writer),
-        record.seq,
-        record.ts,
-        record.encode(),
-    )
+    return set(found)
 
 
 def _outcome_row(row: int, experiment: int, result: Mapping[str, Any]) -> Row:
@@ -174,16 +212,17 @@ def _outcome_row(row: int, experiment: int, result: Mapping[str, Any]) -> Row:
     )
 
 
-def _verdict_row(row: int, experiment: int, verdict: Verdict) -> Row:
+def _verdict_row(row: int, experiment: int, verdict: Mapping[str, Any]) -> Row:
+    get = verdict.get
     return (
         row,
         experiment,
-        str(verdict.value),
-        clean(verdict.reason),
-        clean(verdict.baseline),
-        verdict.delta,
-        verdict.noise,
-        verdict.n,
+        str(get("value")),
+        clean(get("reason", "")),
+        clean(get("baseline", "")),
+        get("delta"),
+        get("noise"),
+        get("n", 0),
     )
 
 
@@ -199,27 +238,6 @@ INSERT INTO retrievals(id, goal, query, tokens) VALUES(?, ?, ?, ?)
 ON CONFLICT(id) DO UPDATE SET goal = excluded.goal, query = excluded.query,
   tokens = excluded.tokens
 """
-
-
-def _write(db: Database, batch: _Batch) -> None:
-    stubs.stub_experiments(db, batch.oids)
-    stubs.stub_methods(db, batch.methods)
-    db.write_many(_RECORD, sorted(batch.records))
-    stubs.stub_records(db, batch.targets)
-    db.write_many(_RETRIEVAL, sorted(batch.retrievals))
-    for table, rows in (
-        ("outcomes", batch.outcomes),
-        ("verdicts", batch.verdicts),
-        ("suggestions", batch.suggestions),
-        ("links", batch.links),
-        ("retractions", batch.retractions),
-        ("imports", batch.imports),
-    ):
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            db.write_many(f"INSERT INTO {table} VALUES({marks})", sorted(rows))
-    db.touched.update(row_id("commit", oid) for oid in batch.oids)
-    db.touched.update(_experiments_of(db, [row[1] for row in batch.retractions]))
 
 
 def _experiments_of(db: Database, records: list[int]) -> list[int]:

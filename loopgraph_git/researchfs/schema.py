@@ -314,9 +314,14 @@ def row_id(*parts: str) -> int:
     What is a hash already gives its first bits.
     """
     if len(parts) == 2 and parts[0] in _HASHED and _HASH.match(parts[1]):  # noqa: PLR2004
-        return int(parts[1][:15], 16)
+        return hash_id(parts[1])
     text = "\x1f".join(parts).encode("utf-8", "replace").replace(b"\0", b" ")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 4
+
+
+def hash_id(name: str) -> int:
+    """Return the primary key of an object id or a record's id, known to be one."""
+    return int(name[:15], 16)
 
 
 def statements(script: str) -> list[str]:

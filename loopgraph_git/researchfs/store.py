@@ -24,6 +24,7 @@ from loopgraph_git.researchfs import (
     schema,
     summary,
     texts,
+    together,
 )
 from loopgraph_git.researchfs.database import Database
 from loopgraph_git.resources import Closing
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         Record,
         Result,
     )
-    from loopgraph_git.researchfs.outcomes import Skipped
+    from loopgraph_git.researchfs.outcomes import Said, Skipped
 
 
 class Store(Closing):
@@ -128,6 +129,19 @@ class Store(Closing):
         """
         with self.transaction():
             return outcomes.put_records(self.db, records)
+
+    def gather(self, records: Iterable[Record]) -> Said:
+        """Read records for `put_together`: thousands of them, once each."""
+        return outcomes.gather(records)
+
+    def put_together(self, given: Iterable[Commit], said: Said) -> int:
+        """Index commits and what was said, as far as they are not known yet.
+
+        The same as `put_commits` and `put_records`, and much quicker where most of
+        the commits come with all of their records. Returns how many were new.
+        """
+        with self.transaction():
+            return together.put_together(self.db, given, said)
 
     def unread(self) -> list[str]:
         """Return the commits whose message and change were not read yet."""

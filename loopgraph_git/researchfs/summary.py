@@ -10,16 +10,24 @@ elsewhere (a squash, a cherry-pick, a merge) keeps them: it goes on being the ex
 from __future__ import annotations
 
 from collections import defaultdict
-from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from loopgraph_git.researchfs import imports
 from loopgraph_git.researchfs.database import ids_json
 from loopgraph_git.researchfs.schema import LANDED
+from loopgraph_git.researchfs.summing import (
+    COLUMNS,
+    Outcome,
+    Score,
+    Verdict,
+    first_second,
+    scores_of,
+    summed,
+)
 from loopgraph_git.researchfs.texts import write_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from loopgraph_git.researchfs.database import Database
 
@@ -39,15 +47,15 @@ WITH RECURSIVE sources(target, source) AS (
 """  # noqa: S608
 _ALONE = "WITH sources(target, source) AS (SELECT value, value FROM json_each(?))"
 _OUTCOMES = f"""
-SELECT s.target, o.status, o.metric, o.value, o.seconds, o.peak_memory_mb, o.protocol,
-       o.platform, o.excerpt, o.tokens, r.ts
+SELECT s.target, o.status, o.metric, o.value, o.seed, o.seconds, o.peak_memory_mb,
+       o.protocol, o.platform, o.evaluation, o.excerpt, o.tokens, r.ts
   FROM sources s JOIN records r ON r.experiment = s.source JOIN outcomes o USING(id)
   JOIN experiments own ON own.id = s.source
  WHERE o.id NOT IN {_RETRACTED} AND (own.known = 0 OR r.tree = own.tree)
  ORDER BY s.target, r.ts, r.seq, r.record
 """  # noqa: S608
 _VERDICTS = f"""
-SELECT s.target, v.value, v.reason, v.baseline, v.delta, v.noise, r.ts
+SELECT s.target, v.value, v.reason, v.baseline, v.delta, v.noise, v.n, r.ts
   FROM sources s JOIN records r ON r.experiment = s.source JOIN verdicts v USING(id)
  WHERE v.id NOT IN {_RETRACTED} ORDER BY s.target, r.ts, r.seq, r.record
 """  # noqa: S608
@@ -59,48 +67,6 @@ SELECT DISTINCT a.id FROM links l
    AND NOT EXISTS (SELECT 1 FROM links back WHERE back.old = b.id AND back.new = a.id)
    AND a.id IN (SELECT value FROM json_each(?))
 """  # noqa: S608
-
-
-class _Outcome(NamedTuple):
-    experiment: int
-    status: str
-    metric: str
-    value: float | None
-    seconds: float
-    peak_memory_mb: float | None
-    protocol: str
-    platform: str
-    excerpt: str
-    tokens: int
-    ts: int
-
-    @property
-    def way(self) -> tuple[str, str, str]:
-        """How it was measured; means are taken within one way."""
-        return self.metric, self.protocol, self.platform
-
-    @property
-    def measured(self) -> bool:
-        """Say whether the run ended well and gave a number."""
-        return self.status == "ok" and self.value is not None
-
-
-class _Verdict(NamedTuple):
-    experiment: int
-    value: str
-    reason: str
-    baseline: str
-    delta: float | None
-    noise: float | None
-    ts: int
-
-
-class _Score(NamedTuple):
-    """The mean of the runs that were measured one way."""
-
-    way: tuple[str, str, str]
-    value: float
-    runs: int
 
 
 def settle(db: Database) -> None:
@@ -139,33 +105,24 @@ def _settle_some(db: Database, ids: list[int], sources: str) -> None:
         " WHERE known = 0 AND id IN (SELECT value FROM json_each(?))",
         wanted,
     )
-    outcomes: dict[int, list[_Outcome]] = defaultdict(list)
+    outcomes: dict[int, list[Outcome]] = defaultdict(list)
     for row in db.rows(sources + _OUTCOMES, wanted):
-        outcomes[row[0]].append(_Outcome(*row))
-    verdicts: dict[int, list[_Verdict]] = defaultdict(list)
+        outcomes[row[0]].append(Outcome._make(row))
+    verdicts: dict[int, list[Verdict]] = defaultdict(list)
     for row in db.rows(sources + _VERDICTS, wanted):
-        verdicts[row[0]].append(_Verdict(*row))
-    scores = {row: _scores(outcomes[row]) for row in ids}
-    _write_scores(db, wanted, scores)
-    _write_summaries(db, wanted, ids, (outcomes, verdicts, scores))
-    write_texts(db, wanted)
-
-
-def _scores(outcomes: Iterable[_Outcome]) -> list[_Score]:
-    """Return one score per way of measuring, the most recently used one last."""
-    ways: dict[tuple[str, str, str], list[float]] = {}
-    for outcome in outcomes:
-        if outcome.measured and outcome.value is not None:
-            values = ways.pop(outcome.way, [])
-            ways[outcome.way] = [*values, outcome.value]
-    return [_Score(way, fmean(values), len(values)) for way, values in ways.items()]
-
-
-def _write_scores(db: Database, wanted: str, scores: dict[int, list[_Score]]) -> None:
+        verdicts[row[0]].append(Verdict._make(row))
+    scores = {row: scores_of(outcomes[row]) for row in ids}
     db.write(
         "DELETE FROM scores WHERE experiment IN (SELECT value FROM json_each(?))",
         wanted,
     )
+    write_scores(db, scores)
+    _write_summaries(db, wanted, ids, (outcomes, verdicts, scores))
+    write_texts(db, wanted)
+
+
+def write_scores(db: Database, scores: Mapping[int, Sequence[Score]]) -> None:
+    """Write the scores of experiments that have none."""
     db.write_many(
         "INSERT INTO scores(experiment, metric, protocol, platform, value, runs)"
         " VALUES(?, ?, ?, ?, ?, ?)",
@@ -177,14 +134,12 @@ def _write_scores(db: Database, wanted: str, scores: dict[int, list[_Score]]) ->
     )
 
 
-_SUMMARY = """
+_SUMMARY = f"""
 UPDATE experiments SET
   listed = ?, ts = CASE known WHEN 1 THEN committed ELSE ? END,
-  status = ?, metric = ?, value = ?, runs = ?, seconds = ?, peak_memory_mb = ?,
-  protocol = ?, platform = ?, excerpt = ?, tokens = ?,
-  verdict = ?, reason = ?, baseline = ?, delta = ?, noise = ?
+  ({", ".join(COLUMNS)}) = ({", ".join("?" * len(COLUMNS))})
 WHERE id = ?
-"""
+"""  # noqa: S608
 
 
 def _write_summaries(
@@ -192,7 +147,7 @@ def _write_summaries(
     wanted: str,
     ids: list[int],
     found: tuple[
-        dict[int, list[_Outcome]], dict[int, list[_Verdict]], dict[int, list[_Score]]
+        dict[int, list[Outcome]], dict[int, list[Verdict]], dict[int, list[Score]]
     ],
 ) -> None:
     outcomes, verdicts, scores = found
@@ -210,47 +165,10 @@ def _write_summaries(
             (
                 row not in moved
                 and (row in known or bool(outcomes[row] or verdicts[row])),
-                _first_second(outcomes[row], verdicts[row]),
-                *_measured(outcomes[row], scores[row]),
-                *_judged(verdicts[row]),
+                first_second(outcomes[row], verdicts[row]),
+                *summed(outcomes[row], verdicts[row], scores[row]),
                 row,
             )
             for row in ids
         ],
     )
-
-
-def _first_second(outcomes: Sequence[_Outcome], verdicts: Sequence[_Verdict]) -> int:
-    times = [item.ts for item in outcomes] + [item.ts for item in verdicts]
-    return min(times, default=0) // 1000
-
-
-def _measured(
-    outcomes: Sequence[_Outcome], scores: Sequence[_Score]
-) -> tuple[str | float | None, ...]:
-    """Return status, metric, value, runs, cost, way and excerpt of the runs."""
-    if not outcomes:
-        return (None, "", None, 0, 0.0, None, "", "", "", 0)
-    well = [item for item in outcomes if item.status == "ok"]
-    shown = (well or outcomes)[-1]
-    metric, protocol, platform = scores[-1].way if scores else shown.way
-    return (
-        shown.status,
-        metric,
-        scores[-1].value if scores else None,
-        scores[-1].runs if scores else 0,
-        sum(item.seconds for item in outcomes),
-        max((item.peak_memory_mb or 0.0 for item in outcomes), default=0.0) or None,
-        protocol,
-        platform,
-        shown.excerpt,
-        min(sum(item.tokens for item in outcomes), 2**62),
-    )
-
-
-def _judged(verdicts: Sequence[_Verdict]) -> tuple[str | float | None, ...]:
-    """Return verdict, reason, baseline, delta and noise: the last one counts."""
-    if not verdicts:
-        return (None, "", "", None, None)
-    last = verdicts[-1]
-    return (last.value, last.reason, last.baseline, last.delta, last.noise)

@@ -75,6 +75,14 @@ def put_texts(db: Database, oids: Iterable[str], commits: Iterable[Commit]) -> N
     _write(db, texts)
 
 
+def forget_texts(db: Database, rows: Iterable[int]) -> None:
+    """Delete what a search saw of stubs whose commits came, and were not read yet."""
+    db.write(
+        "DELETE FROM experiment_texts WHERE id IN (SELECT value FROM json_each(?))",
+        ids_json(rows),
+    )
+
+
 def message_of(commit: Commit) -> tuple[str, str]:
     """Return the title and the message of a commit as a search sees them."""
     title = " ".join([clean(commit.subject), *methods_of(commit)])

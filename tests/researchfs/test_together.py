@@ -1,0 +1,138 @@
+"""Commits and records put together make what they make one after the other."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loopgraph_git.records import Commit, Record
+from loopgraph_git.researchfs.store import Store
+from tests.researchfs.making import (
+    commit,
+    crash,
+    imported,
+    link,
+    oid,
+    result,
+    retract,
+    stand_in,
+    verdict,
+)
+from tests.researchfs.test_random_histories import histories, put
+
+INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name"
+
+
+def unread(facts):
+    """Return facts as a reindex finds them: what commits changed is not read yet."""
+    return [
+        replace(fact, diff=None) if isinstance(fact, Commit) else fact for fact in facts
+    ]
+
+
+def put_together(store, facts):
+    commits = [fact for fact in facts if isinstance(fact, Commit)]
+    said = store.gather(fact for fact in facts if isinstance(fact, Record))
+    return store.put_together(commits, said)
+
+
+@settings(max_examples=20, deadline=None)
+@given(histories(), st.integers(0, 2**32), st.integers(1, 8))
+def test_any_history_put_together_makes_the_same(facts, seed, size):
+    facts = unread(facts)
+    shuffled = random.Random(seed).sample(facts, len(facts))  # noqa: S311
+    with (
+        Store.open(":memory:") as apart,
+        Store.open(":memory:") as at_once,
+        Store.open(":memory:") as in_parts,
+    ):
+        put(apart, facts)
+        put_together(at_once, facts)
+        for start in range(0, len(shuffled), size):
+            put_together(in_parts, shuffled[start : start + size])
+        assert list(at_once.dump()) == list(apart.dump())
+        assert list(in_parts.dump()) == list(apart.dump())
+        assert at_once.check() == in_parts.check() == []
+
+
+WRONG = result("retracted", 0.5)
+CASES = {
+    "bare": [commit("a")],
+    "stub": [result("never fetched", 1.0), crash("never fetched")],
+    "runs": [
+        commit("a"),
+        result("a", 3.0, ts=3),
+        result("a", 1.0, ts=1),
+        result("a", 2.0, ts=2, protocol="other"),
+        crash("a", ts=4),
+    ],
+    "tree": [commit("a"), result("a", 1.0, tree="of another")],
+    "verdicts": [commit("a"), verdict("a", "discard", ts=2), verdict("a", ts=1)],
+    "zero": [commit("a"), result("a", -0.0, seconds=-0.0), verdict("a", delta=-0.0)],
+    "retracted": [commit("retracted"), WRONG, retract("elsewhere", WRONG)],
+    "linked": [
+        commit("a", tree="t"),
+        commit("b", tree="t"),
+        result("a", 1.0, tree="t"),
+        link("a", "b", tree="t"),
+    ],
+    "imported": [
+        commit("a"),
+        stand_in("lost"),
+        imported("a", "row 1", "mar8"),
+        imported("lost", "row 1", "mar8"),
+    ],
+}
+
+
+@pytest.mark.parametrize("facts", CASES.values(), ids=CASES)
+def test_every_case_put_together_makes_the_same(facts):
+    facts = unread(facts)
+    with Store.open(":memory:") as apart, Store.open(":memory:") as together:
+        put(apart, facts)
+        put_together(together, facts)
+        assert list(together.dump()) == list(apart.dump())
+        # and a second time nothing
+        assert put_together(together, facts) == 0
+        assert list(together.dump()) == list(apart.dump())
+        assert together.check() == []
+
+
+def test_a_retraction_may_come_before_what_it_takes_back(store):
+    store.put_records([retract("elsewhere", WRONG)])
+    put_together(store, unread([commit("retracted"), WRONG]))
+    assert store.experiment(oid("retracted")).value is None
+
+
+def test_a_bulk_write_leaves_every_index(store):
+    before = store.db.rows(INDEXES)
+    names = [f"c{number}" for number in range(500)]
+    facts = [
+        fact
+        for name in names
+        for fact in (commit(name), result(name, 1.0), verdict(name))
+    ]
+    assert put_together(store, unread(facts)) == len(names)
+    assert store.db.rows(INDEXES) == before
+    assert store.check() == []
+    with Store.open(":memory:") as apart:
+        put(apart, unread(facts))
+        assert list(store.dump()) == list(apart.dump())
+
+
+def test_a_bulk_write_that_fails_leaves_every_index(store):
+    before = store.db.rows(INDEXES)
+    said = store.gather(result(f"c{number}", 1.0) for number in range(1000))
+
+    def broken():
+        yield commit("c1")
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011
+        store.put_together(broken(), said)
+    assert store.db.rows(INDEXES) == before
+    assert list(store.dump()) == []
