@@ -172,7 +172,7 @@ def test_any_file_is_a_document_or_the_one_error(data):
 
 
 def test_a_page_that_draws_for_ever_is_left_out():
-    pages = [*paper().pages, [Row("x " * 11_000_000, 54, 400)]]
+    pages = [*paper().pages[:1], [Row("x " * 11_000_000, 54, 400)]]
     started = time.perf_counter()
     document = read_document(pdf(pages), "x.pdf")
     assert document.left_out == (f"page {len(pages)}: its drawing is too large",)
