@@ -95,9 +95,13 @@ class Repo:
         *args: str,
         stdin: bytes | None = None,
         env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> bytes:
-        """Run git and return its raw output; raises GitError with git's words."""
-        status, out, error = self._call(args, stdin, env)
+        """Run git and return its raw output; raises GitError with git's words.
+
+        After `timeout` seconds it is ended.
+        """
+        status, out, error = self._call(args, stdin, env, timeout)
         if status:
             words = error.decode("utf-8", "replace").strip()
             raise GitError(f"git {args[0]}: {words or f'exit status {status}'}")
@@ -126,6 +130,7 @@ class Repo:
         args: Sequence[str],
         stdin: bytes | None,
         env: Mapping[str, str] | None,
+        timeout: float | None = None,
     ) -> tuple[int, bytes, bytes]:
         from git.exc import GitCommandNotFound  # noqa: PLC0415  costs 80 ms
 
@@ -140,6 +145,7 @@ class Repo:
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
                     env=dict(env or {}),
+                    kill_after_timeout=timeout,
                 )
             except GitCommandNotFound as missing:
                 raise GitError("git is not installed, or not on PATH") from missing
@@ -305,6 +311,15 @@ def create(folder: Path, *, message: str) -> Repo:
     repo.run("add", "--all")
     repo.run("commit", "--quiet", "--no-gpg-sign", "-m", message, env=repo.identity)
     return repo
+
+
+def create_bare(folder: Path) -> Repo:
+    """Make a folder a bare repository without anything, or return the one it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # made again it stays as it is, and what an interruption left is completed
+    start = [*_scrub({}), "git", *_FLAGS, "init", "--quiet", "--bare", "--template="]
+    _runner(folder).execute(start)
+    return Repo(folder)
 
 
 def config_value(folder: Path, key: str) -> str | None:
