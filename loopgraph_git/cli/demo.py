@@ -59,8 +59,8 @@ def demo(folder: Path, n: int, budget: float) -> None:
             ).run()
             shown.say(f"{len(ended.experiments)} experiments: {ended.why}")
         _summary(lab, folder)
-    if ended.why == "interrupted":
-        click.get_current_context().exit(130)
+    if ended.exit_code:
+        click.get_current_context().exit(ended.exit_code)
 
 
 def _need_torch() -> None:

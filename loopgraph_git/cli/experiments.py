@@ -18,11 +18,13 @@ from loopgraph_git.loop import gate, measure, runner
 from loopgraph_git.loop import sandbox as sandboxes
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.confirm import confirm
+from loopgraph_git.loop.endpoints import endpoint
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import ChatProposer, Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import require_trust
+from loopgraph_git.loop.usage import Meter
 from loopgraph_git.records import Grade, Oid, Result, Status, body_of
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ if TYPE_CHECKING:
 )
 @click.option("--proposer", type=click.Choice(["recipe", "chat"]), help="Who proposes.")
 @click.option("--model", help="The LLM for --proposer chat.")
+@click.option("--provider", help="Its endpoint: a name (openai, ollama, ...) or a URL.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Stop once they are spent.")
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(0, min_open=True),
+    help="Stop once these dollars are spent.",
+)
 @click.option("--session", help="Its name; the default is the branch you are on.")
 @click.option("--seed", default=0, show_default=True, help="The seed of every run.")
 @sandbox_level
@@ -60,6 +69,9 @@ def experiment(  # noqa: PLR0913  one parameter an option
     budget: float | None,
     proposer: str | None,
     model: str | None,
+    provider: str | None,
+    max_tokens: int | None,
+    max_cost: float | None,
     session: str | None,
     seed: int,
     sandbox: Level | None,
@@ -93,17 +105,25 @@ def experiment(  # noqa: PLR0913  one parameter an option
         options = Options(session=name, seed=seed, sandbox=sandbox)
         confirming(lab, options, pairs, quiet=quiet, json_=json_)
         return
-    made = _proposer(proposer or lab.config.proposer, model or lab.config.chat_model)
+    meter = Meter(max_tokens=max_tokens, max_cost_usd=max_cost)
+    made = _proposer(
+        proposer or lab.config.proposer,
+        model or lab.config.chat_model,
+        provider,
+        meter,
+    )
     options = Options(session=name, n=n, hours=hours, seed=seed, sandbox=sandbox)
     with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
         ended = Loop(lab, made, options, progress=shown, should_stop=stop).run()
         shown.say(f"{len(ended.experiments)} experiments on lg/{name}: {ended.why}")
+        if meter.total.requests:
+            shown.say(f"the LLM: {meter.total}")
     if json_:
         render.emit_json("experiment", [item.to_dict() for item in ended.experiments])
     elif ended.experiments:
         render.experiments(ended.experiments)
-    if ended.why == "interrupted":
-        click.get_current_context().exit(130)
+    if ended.exit_code:
+        click.get_current_context().exit(ended.exit_code)
 
 
 def confirming(
@@ -145,7 +165,7 @@ def default_session(lab: LoopGraph) -> str:
     return refs.slug(branch.removeprefix("lg/"))
 
 
-def _proposer(name: str, model: str) -> Proposer:
+def _proposer(name: str, model: str, provider: str | None, meter: Meter) -> Proposer:
     if name == "recipe":
         return RecipeProposer()
     if name != "chat":
@@ -154,7 +174,7 @@ def _proposer(name: str, model: str) -> Proposer:
         raise UsageError(
             "name the LLM: `--model NAME`, or chat_model in .loopgraph.yml"
         )
-    return ChatProposer(ChatProvider(model))
+    return ChatProposer(ChatProvider(model, at=endpoint(provider), meter=meter))
 
 
 def preview(lab: LoopGraph, session: str) -> None:

@@ -10,7 +10,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import EditError, ExhaustedError, LoopGraphError
+from loopgraph_git.errors import (
+    BudgetError,
+    EditError,
+    ExhaustedError,
+    LoopGraphError,
+)
 from loopgraph_git.git import commits, refs, trailers, worktree
 from loopgraph_git.loop import (
     fingerprint,
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     from loopgraph_git.lab import Lab
 
 _FOREVER = 1_000_000
+_INTERRUPTED = 130
 
 
 class Loop:
@@ -75,14 +81,14 @@ class Loop:
         """
         with session_lock(self.repo, self.options.session):
             self._open()
-            why = "interrupted"
+            why, code = "interrupted", _INTERRUPTED
             try:
-                why = self._all()
+                why, code = self._all()
             except runner.InterruptedRunError:
                 self.progress.say("stopped; the same command goes on from here")
             # a plan that ended is over; an experiment under way is not
             self.journal.write(plan=None, entry=self.journal.entry)
-            return Ended(experiments=tuple(self.done), why=why)
+            return Ended(experiments=tuple(self.done), why=why, exit_code=code)
 
     def _open(self) -> None:
         tree = worktree.open_session(
@@ -113,7 +119,7 @@ class Loop:
         else:
             self.journal.write(plan=fresh, entry=self.journal.entry)
 
-    def _all(self) -> str:
+    def _all(self) -> tuple[str, int]:
         if self.journal.entry is not None:
             self.progress.say(f"finishing “{self.journal.entry.subject}”")
             self.finish(self.journal.entry)
@@ -125,8 +131,10 @@ class Loop:
                 plateau.look(self.lab, self.bench, self.repo.oid(self.branch))
                 self.one()
             except ExhaustedError as error:
-                return str(error)
-        return why
+                return str(error), 0
+            except BudgetError as error:
+                return str(error), error.exit_code
+        return why, _INTERRUPTED if why == "interrupted" else 0
 
     def _over(self) -> str | None:
         plan = self.journal.plan

@@ -7,7 +7,7 @@ them pass the same gate.
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -128,27 +128,33 @@ class ChatProposer:
         self._provider = provider
 
     def propose(self, request: Request) -> Proposal:
-        """Return the edit of the answer; a failed one is a proposal with a failure."""
+        """Return the edit of the answer; a failed one is a proposal with a failure.
+
+        What earlier attempts cost that came to nothing is counted in.
+        """
+        found = self._asked(request)
+        spent = self._provider.meter.take()
+        return replace(found, tokens=spent.tokens, cost_usd=spent.cost_usd)
+
+    def _asked(self, request: Request) -> Proposal:
         messages = _messages(request)
         first = self._provider.complete(messages)
         answer, problem = _read(first, request)
         if answer is not None:
-            return _proposal(answer, request, tokens=first.tokens)
+            return _proposal(answer, request)
         repair = (_PROMPTS / "repair.md").read_text("utf-8").format(problem=problem)
         messages += [
             {"role": "assistant", "content": first.text},
             {"role": "user", "content": repair},
         ]
         second = self._provider.complete(messages)
-        tokens = first.tokens + second.tokens
         answer, problem = _read(second, request)
         if answer is not None:
-            return _proposal(answer, request, tokens=tokens)
+            return _proposal(answer, request)
         return Proposal(
             title="An edit that cannot be used",
             body=second.text[:2000],
             failure=problem,
-            tokens=tokens,
         )
 
 
@@ -178,7 +184,7 @@ def _read(reply: Reply, request: Request) -> tuple[Answer | None, str]:
     return answer, ""
 
 
-def _proposal(answer: Answer, request: Request, *, tokens: int) -> Proposal:
+def _proposal(answer: Answer, request: Request) -> Proposal:
     claimed = [answer.method] if answer.method in request.methods else []
     known = list(request.methods.values())
     after = {**request.files, **answer.files}
@@ -188,5 +194,4 @@ def _proposal(answer: Answer, request: Request, *, tokens: int) -> Proposal:
         files=answer.files,
         methods=tuple(dict.fromkeys(claimed + seen))[:8],
         body=answer.reason,
-        tokens=tokens,
     )

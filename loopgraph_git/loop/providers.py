@@ -1,64 +1,94 @@
-"""The one door to LLMs: any OpenAI-compatible endpoint, and a scripted one.
+"""The one door to LLMs: any OpenAI-compatible endpoint.
 
-The endpoint and the key come from the user's environment (OPENAI_BASE_URL,
-OPENAI_API_KEY), never from a repository. Whatever comes back is checked before it
-is used: servers answer 200 with an error, with HTML, or with nothing at all.
+Whatever comes back is checked before it is used: servers answer 200 with an error,
+with HTML, with thoughts and no answer, or with nothing at all. Every attempt is
+counted, also one that was of no use.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import threading
+import random
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loopgraph_git.errors import ProviderError
+from loopgraph_git.loop.endpoints import Endpoint, endpoint, key_of
+from loopgraph_git.loop.usage import (
+    FREE,
+    Meter,
+    Price,
+    Usage,
+    estimated_tokens,
+    price_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-_ATTEMPTS = 3
-_LONGEST_WAIT_SECONDS = 30.0
+_ATTEMPTS = 8
+_LONGEST_PAUSE_SECONDS = 60.0
+# a prompt of this many tokens of which less than this share was read was cut short
+_LONG_PROMPT, _READ_SHARE = 2000, 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One answer: its text and the tokens it cost, all attempts counted."""
+    """One answer, and what it took to get it: all attempts counted."""
 
     text: str
-    input_tokens: int = 0
-    output_tokens: int = 0
-    estimated: bool = False
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def tokens(self) -> int:
         """Input and output together."""
-        return self.input_tokens + self.output_tokens
+        return self.usage.tokens
 
 
 class Provider(Protocol):
     """Anything that completes a conversation of {"role", "content"} messages."""
 
+    meter: Meter
+
     def complete(self, messages: Sequence[Mapping[str, str]]) -> Reply:
-        """Return the answer; raises ProviderError."""
+        """Return the answer; raises ProviderError, or BudgetError at a limit."""
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long an answer may take, in seconds: one request, and all of them."""
+
+    request_seconds: float = 300.0
+    deadline_seconds: float = 900.0
+    pause_seconds: float = 1.0
+
+
+class _PassingError(ProviderError):
+    """What another attempt may not meet; `wait` is how long the server asks for."""
+
+    def __init__(self, problem: str, wait: float | None = None) -> None:
+        super().__init__(problem)
+        self.wait = wait
+
+
 class ChatProvider:
-    """A chat-completions endpoint, reached through the `openai` package."""
+    """A chat-completions endpoint, reached through the `openai` package.
+
+    Without an endpoint that of the environment counts. `meter` keeps the limits, and
+    counts for as long as the provider is used.
+    """
 
     def __init__(
         self,
         model: str,
         *,
-        base_url: str | None = None,
-        timeout_seconds: float = 300.0,
-        pause_seconds: float = 0.5,
+        at: Endpoint | None = None,
+        meter: Meter | None = None,
+        patience: Patience | None = None,
     ) -> None:
         try:
             from openai import OpenAI  # noqa: PLC0415  0.5 s, and an extra
@@ -67,58 +97,102 @@ class ChatProvider:
                 "the chat proposer needs the openai package: "
                 "pip install 'loopgraph-git[llm]'"
             ) from error
-        base_url = base_url or os.environ.get("OPENAI_BASE_URL")
-        key = os.environ.get("OPENAI_API_KEY")
-        if not key and not base_url:
-            raise ProviderError(
-                "no LLM endpoint: set OPENAI_API_KEY, or OPENAI_BASE_URL to a local "
-                "server such as http://localhost:11434/v1"
-            )
+        self.endpoint = at or endpoint()
+        self.meter = meter or Meter()
         self._model = model
-        self._pause_seconds = pause_seconds
-        # local servers want any key that is not empty
+        self._patience = patience or Patience()
+        self._price = FREE if self.endpoint.local else price_of(model)
         self._client = OpenAI(
-            api_key=key or "none",
-            base_url=base_url,
-            timeout=timeout_seconds,
+            api_key=key_of(self.endpoint),
+            base_url=self.endpoint.base_url,
             max_retries=0,
         )
 
     def complete(self, messages: Sequence[Mapping[str, str]]) -> Reply:
-        """Return the answer; retries what may pass, raises ProviderError."""
-        from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415
+        """Return the answer; retries what may pass until the deadline.
 
-        problem = ""
+        Raises ProviderError that names endpoint and cause, BudgetError at a limit.
+        """
+        ends = time.monotonic() + self._patience.deadline_seconds
+        spent, problem = Usage(), ""
         for attempt in range(_ATTEMPTS):
+            self.meter.check()
             try:
-                return _checked(self._ask(messages), messages)
-            except APIStatusError as error:
-                problem = f"HTTP {error.status_code}: {_short(error.message)}"
-                if not _may_pass(error.status_code):
+                answer, usage = self._ask(messages, ends - time.monotonic())
+                self.meter.add(usage)
+                spent += usage
+                return Reply(text=_text(answer, usage, messages), usage=spent)
+            except _PassingError as error:
+                problem = str(error)
+                if not self._pause(attempt, error.wait, ends):
                     break
-                self._wait(attempt, error.response.headers.get("retry-after"))
-            except (APIConnectionError, ProviderError, ValueError) as error:
-                # ValueError: a body that says it is JSON and is not
-                problem = _short(str(error))
-                self._wait(attempt, None)
-            except OpenAIError as error:
-                problem = _short(str(error))
-                break
-        raise ProviderError(f"{self._client.base_url}: {problem}")
+        raise ProviderError(f"{self.endpoint.base_url}: {problem}")
 
-    def _wait(self, attempt: int, retry_after: str | None) -> None:
-        if attempt == _ATTEMPTS - 1:
-            return
-        try:
-            seconds = float(retry_after or self._pause_seconds * 2**attempt)
-        except ValueError:
-            # a date is allowed too; a short pause serves as well
-            seconds = 1.0
-        time.sleep(min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS))
+    def _pause(self, attempt: int, wait: float | None, ends: float) -> bool:
+        """Wait for the next attempt; False where there is no time for one."""
+        usual = self._patience.pause_seconds * 2**attempt
+        # many sessions must not come back at the same moment
+        seconds = min(usual, _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
+        if wait is not None:
+            seconds = max(wait, 0.0)
+        if attempt == _ATTEMPTS - 1 or time.monotonic() + seconds >= ends:
+            return False
+        time.sleep(seconds)
+        return True
 
-    def _ask(self, messages: Sequence[Mapping[str, str]]) -> Any:
+    def _ask(
+        self, messages: Sequence[Mapping[str, str]], left: float
+    ) -> tuple[Any, Usage]:
+        """Send one request; return what came and what it cost."""
+        from openai import (  # noqa: PLC0415
+            APIConnectionError,
+            APIStatusError,
+            APITimeoutError,
+            OpenAIError,
+        )
+
         payload: Any = [dict(message) for message in messages]
-        return self._client.chat.completions.create(model=self._model, messages=payload)
+        try:
+            answer = self._client.chat.completions.create(
+                model=self._model,
+                messages=payload,
+                timeout=max(0.1, min(self._patience.request_seconds, left)),
+                extra_body=dict(self.endpoint.extra) or None,
+            )
+        except APITimeoutError as error:
+            # it may well have been read, and will be on the bill
+            asked = sum(estimated_tokens(item["content"]) for item in messages)
+            self.meter.add(self._priced(Usage(input=asked, requests=1, estimated=True)))
+            raise _PassingError("no answer in time") from error
+        except APIStatusError as error:
+            problem = f"HTTP {error.status_code}: {_short(error.message)}"
+            self.meter.add(Usage(requests=1))
+            if not _may_pass(error.status_code):
+                raise ProviderError(f"{self.endpoint.base_url}: {problem}") from error
+            wait = _wait(error.response.headers.get("retry-after"))
+            raise _PassingError(problem, wait) from error
+        except (APIConnectionError, ValueError) as error:
+            # ValueError: a body that says it is JSON and is not
+            self.meter.add(Usage(requests=1))
+            raise _PassingError(_short(str(error)) or type(error).__name__) from error
+        except OpenAIError as error:
+            raise ProviderError(
+                f"{self.endpoint.base_url}: {_short(str(error))}"
+            ) from error
+        return answer, self._priced(_usage(answer, messages))
+
+    def _priced(self, usage: Usage) -> Usage:
+        """Return the usage with its cost, where the endpoint did not say it."""
+        return priced(usage, self._price)
+
+
+def priced(usage: Usage, price: Price | None) -> Usage:
+    """Return some usage with what it costs, unless its cost is told already."""
+    if usage.cost_usd or not usage.tokens:
+        return usage
+    if price is None:
+        return replace(usage, priced=False)
+    return replace(usage, cost_usd=price.of(usage))
 
 
 def _may_pass(status: int) -> bool:
@@ -126,101 +200,83 @@ def _may_pass(status: int) -> bool:
     return status in (408, 409, 429) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _checked(answer: Any, messages: Sequence[Mapping[str, str]]) -> Reply:
-    """Return the reply of an answer of the right shape; raises ProviderError."""
-    choices = getattr(answer, "choices", None)
-    if not choices:
-        error = getattr(answer, "error", None) or str(answer)
-        raise ProviderError(f"not a chat completion: {_short(str(error))}")
-    text = getattr(getattr(choices[0], "message", None), "content", None)
-    if not isinstance(text, str) or not text.strip():
-        raise ProviderError("the answer is empty")
-    usage = getattr(answer, "usage", None)
-    given = getattr(usage, "prompt_tokens", None)
-    taken = getattr(usage, "completion_tokens", None)
-    if isinstance(given, int) and isinstance(taken, int):
-        return Reply(text=text, input_tokens=given, output_tokens=taken)
-    asked = sum(len(message["content"]) for message in messages)
-    return Reply(
-        text=text,
-        input_tokens=round(asked / 3.6),
-        output_tokens=round(len(text) / 3.6),
-        estimated=True,
+def _wait(retry_after: str | None) -> float | None:
+    """Return how many seconds a Retry-After asks for: a number of them, or a date."""
+    if not retry_after:
+        return None
+    try:
+        return float(retry_after)
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return (then - datetime.now(UTC)).total_seconds()
+
+
+def _usage(answer: Any, messages: Sequence[Mapping[str, str]]) -> Usage:
+    """Return what an answer cost by its own words, or by estimate."""
+    if not getattr(answer, "choices", None):
+        # a page to sign in on, or an error: nobody bills that
+        return Usage(requests=1)
+    told = getattr(answer, "usage", None)
+    given, taken = _count(told, "prompt_tokens"), _count(told, "completion_tokens")
+    if given is None or taken is None:
+        asked = sum(estimated_tokens(item["content"]) for item in messages)
+        said = _content(answer) or ""
+        return Usage(
+            input=asked, output=estimated_tokens(said), requests=1, estimated=True
+        )
+    before = getattr(told, "prompt_tokens_details", None)
+    after = getattr(told, "completion_tokens_details", None)
+    cost = (getattr(told, "model_extra", None) or {}).get("cost")
+    return Usage(
+        input=given,
+        cached=min(_count(before, "cached_tokens") or 0, given),
+        output=taken,
+        reasoning=min(_count(after, "reasoning_tokens") or 0, taken),
+        requests=1,
+        cost_usd=float(cost) if isinstance(cost, int | float) and cost > 0 else 0.0,
     )
+
+
+def _count(holder: Any, name: str) -> int | None:
+    value = getattr(holder, name, None)
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _content(answer: Any) -> str | None:
+    choices = getattr(answer, "choices", None)
+    message = getattr(choices[0], "message", None) if choices else None
+    content = getattr(message, "content", None)
+    return content if isinstance(content, str) else None
+
+
+def _text(answer: Any, usage: Usage, messages: Sequence[Mapping[str, str]]) -> str:
+    """Return the text of an answer of the right shape; raises ProviderError."""
+    if not getattr(answer, "choices", None):
+        error = getattr(answer, "error", None) or str(answer)
+        raise _PassingError(f"not a chat completion: {_short(str(error))}")
+    asked = sum(estimated_tokens(item["content"]) for item in messages)
+    if (
+        not usage.estimated
+        and asked > _LONG_PROMPT
+        and usage.input < _READ_SHARE * asked
+    ):
+        raise ProviderError(
+            f"the server read {usage.input:,} of about {asked:,} tokens and dropped the "
+            "rest: raise its context length (with Ollama: OLLAMA_CONTEXT_LENGTH)"
+        )
+    text = _content(answer)
+    if text and text.strip():
+        return text
+    message = getattr(answer.choices[0], "message", None)
+    extra = getattr(message, "model_extra", None) or {}
+    if extra.get("reasoning_content") or extra.get("reasoning"):
+        raise _PassingError("the model thought, and gave no answer")
+    raise _PassingError("the answer is empty")
 
 
 def _short(text: str) -> str:
     return " ".join(text.split())[:200]
-
-
-@contextmanager
-def scripted_server(
-    answers: Sequence[str | tuple[int, str]],
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve scripted answers over the real protocol on a loopback port.
-
-    A text is the content of a completion, a (status, body) pair is sent as it is;
-    after the last answer the server repeats it. Yields the base URL and the list
-    in which the requests appear. For tests, demonstrations and comparisons.
-    """
-    asked: list[dict[str, Any]] = []
-    handler = type("Scripted", (_Scripted,), {"answers": list(answers), "asked": asked})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    # shutdown waits for the next look at the clock
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Scripted(BaseHTTPRequestHandler):
-    """Answers POST /v1/chat/completions from a list."""
-
-    answers: list[str | tuple[int, str]]
-    asked: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        size = int(self.headers.get("content-length", 0))
-        request = json.loads(self.rfile.read(size))
-        self.asked.append(request)
-        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
-        status, body = answer if isinstance(answer, tuple) else (200, "")
-        raw = (
-            body.encode() if isinstance(answer, tuple) else _completion(answer, request)
-        )
-        self.send_response(status)
-        is_json = raw[:1] in (b"{", b"[")
-        self.send_header("content-type", "application/json" if is_json else "text/html")
-        self.send_header("content-length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Stay quiet: the caller sees the requests themselves."""
-
-
-def _completion(text: str, request: Mapping[str, Any]) -> bytes:
-    asked = sum(len(str(m.get("content", ""))) for m in request.get("messages", []))
-    plain = {
-        "id": "scripted",
-        "object": "chat.completion",
-        "created": 0,
-        "model": request.get("model", ""),
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "stop",
-                "message": {"role": "assistant", "content": text},
-            }
-        ],
-        "usage": {
-            "prompt_tokens": asked // 4,
-            "completion_tokens": len(text) // 4,
-            "total_tokens": asked // 4 + len(text) // 4,
-        },
-    }
-    return json.dumps(plain).encode()

@@ -26,7 +26,7 @@ from loopgraph_git.loop.run_log import RunLog
 from loopgraph_git.records import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 RUN_ID = "LOOPGRAPH_RUN_ID"
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -328,3 +328,21 @@ def _failure(ended: Ended) -> tuple[Status, str]:
     if ended.exit_code is not None and ended.exit_code < 0:
         return Status.CRASH, f"ended by {signal.Signals(-ended.exit_code).name}: {last}"
     return Status.CRASH, last
+
+
+def printed(argv: Sequence[str], *, seconds: float) -> str:
+    """Return what a command of the user prints; raises OSError or ValueError.
+
+    The user's own environment and terminal are its: it may ask for a passphrase.
+    """
+    try:
+        done = subprocess.run(
+            argv,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=seconds,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        raise ValueError(str(error)) from error
+    return done.stdout

@@ -58,3 +58,4 @@ class Ended:
 
     experiments: tuple[Experiment, ...]
     why: str
+    exit_code: int = 0

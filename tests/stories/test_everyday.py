@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from loopgraph_git.loop.providers import scripted_server
+from loopgraph_git.loop.scripted import scripted_server
 from tests.conftest import PACK, SOURCE, TRAIN, Toy, git, make_toy
 
 
