@@ -10,6 +10,7 @@
     │   └── StoreKeptError     sound, but busy, newer or not ours
     ├── PackError              a method pack
     ├── DocumentError          a paper or file that cannot be read
+    ├── LibraryError           the folder of fetched sources
     ├── RecipeError            a recipe does not apply to this source
     │   ├── AmbiguousError     a step of it has more than one place
     │   └── UnchangedError     it would change nothing that matters
@@ -74,6 +75,10 @@ class PackError(LoopGraphError):
 
 class DocumentError(LoopGraphError):
     """A paper or file cannot be read; names the file, the cause, the next step."""
+
+
+class LibraryError(LoopGraphError):
+    """The folder of fetched sources cannot be read or written."""
 
 
 class RecipeError(LoopGraphError):
