@@ -145,12 +145,14 @@ def _cited(item: Cited) -> _Node:
     paper = item.paper
     named = paper.title if paper.title != paper.key else ""
     url = paper.url if paper.url not in ("", item.place) else ""
-    said = ", ".join(part for part in (named, paper.key, item.place, url) if part)
+    place = item.section or item.place
+    said = ", ".join(part for part in (named, paper.key, place, url) if part)
     source = _Node(f"{'pack' if paper.key.startswith('pack:') else 'paper'} {said}")
     if not item.passage:
         return source
     passage = textwrap.shorten(item.passage, _PASSAGE, placeholder=" …")
-    return _Node(f"passage “{item.title}”: {passage}", (source,))
+    name = f"{item.chunk} " if item.chunk else ""
+    return _Node(f"passage {name}“{item.title}”: {passage}", (source,))
 
 
 def _method_alone(found: Why) -> _Node:

@@ -2,7 +2,8 @@
 
 Status, verdict, session, time and metric are said of experiments alone, so a query
 that has one of these is about experiments. A method narrows experiments to those that
-tried it, passages to those of its sources, and methods to itself.
+tried it, passages to those of its sources and
+those that mention it, and methods to itself.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ e.id IN (SELECT experiment FROM experiment_methods JOIN methods m ON m.id = meth
          UNION SELECT experiment FROM recognised_methods JOIN methods m ON m.id = method
           WHERE m.name IN {_ONE_OF})"""  # noqa: S608
 _CITED = f"""\
-EXISTS (SELECT 1 FROM method_sources s JOIN methods m ON m.id = s.method
-         WHERE s.paper = c.paper AND m.name IN {_ONE_OF}
-           AND (c.kind <> 'method' OR c.title = m.title))"""  # noqa: S608
+(EXISTS (SELECT 1 FROM method_sources s JOIN methods m ON m.id = s.method
+          WHERE s.paper = c.paper AND m.name IN {_ONE_OF}
+            AND (c.kind <> 'method' OR c.title = m.title))
+ OR EXISTS (SELECT 1 FROM mentions t JOIN methods m ON m.id = t.method
+             WHERE t.chunk = c.id AND m.name IN {_ONE_OF}))"""  # noqa: S608
 _SCORED = """\
 EXISTS (SELECT 1 FROM scores s
          WHERE s.experiment = e.id AND s.metric = ? AND s.value {sign} ?)"""
@@ -74,7 +77,9 @@ def of_experiments(query: Query) -> Condition:
 def of_chunks(query: Query) -> Condition:
     """Return the condition on a row `c` of chunks."""
     names = query.values("method")
-    return Condition(f" AND {_CITED}", (_listed(names),)) if names else Condition()
+    if not names:
+        return Condition()
+    return Condition(f" AND {_CITED}", (_listed(names),) * 2)
 
 
 def metric_names(db: Database) -> set[str]:

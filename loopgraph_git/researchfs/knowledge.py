@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from loopgraph_git.researchfs.database import Database
 
 PACK, LIBRARY = "pack", "library"
+SHELF_STAMP = "library"
+"""The fact of `meta` that says which state of the shelf is indexed."""
 
 
 def put_packs(
@@ -36,6 +38,9 @@ def put_packs(
 ) -> None:
     """Replace everything that packs brought before by what they bring now."""
     _forget_recognised(db)
+    # they name methods that may go, and are found anew for those that come
+    db.write("DELETE FROM mentions")
+    db.write("DELETE FROM meta WHERE key = ?", SHELF_STAMP)
     db.write("UPDATE papers SET from_pack = 0")
     _upsert_papers(db, papers, PACK)
     _replace_chunks(db, list(chunks))
@@ -63,11 +68,13 @@ def put_chunks(db: Database, chunks: Iterable[Chunk]) -> None:
 
 def forget_chunks(db: Database, paper: str) -> None:
     """Delete the ingested passages of a paper, before a new version of it."""
+    which = "paper = ? AND origin = ?"
+    of = (row_id("paper", paper), LIBRARY)
     db.write(
-        "DELETE FROM chunks WHERE paper = ? AND origin = ?",
-        row_id("paper", paper),
-        LIBRARY,
+        f"DELETE FROM mentions WHERE chunk IN (SELECT id FROM chunks WHERE {which})",  # noqa: S608
+        *of,
     )
+    db.write(f"DELETE FROM chunks WHERE {which}", *of)  # noqa: S608
     _settle_stubs(db)
 
 

@@ -1,4 +1,4 @@
-"""Methods: ranked by their own words, and by the passages of what they cite.
+"""Methods: ranked by their own words, and by passages that are cited or mention them.
 
 A pack has some dozens of methods, and a word that most of them have still says
 something: they are ranked by our own BM25 and not by FTS5's.
@@ -31,7 +31,10 @@ _OF_PAPERS = """\
 SELECT m.name, c.id FROM chunks c
   JOIN method_sources s ON s.paper = c.paper JOIN methods m ON m.id = s.method
  WHERE c.id IN (SELECT value FROM json_each(?))
-   AND (c.kind <> 'method' OR c.title = m.title)"""
+   AND (c.kind <> 'method' OR c.title = m.title)
+UNION
+SELECT m.name, t.chunk FROM mentions t JOIN methods m ON m.id = t.method
+ WHERE t.chunk IN (SELECT value FROM json_each(?))"""
 
 
 _T = TypeVar("_T")
@@ -64,10 +67,11 @@ def ranked(
 
 
 def _cited(store: Store, passages: Sequence[int]) -> list[str]:
-    """Return the methods whose papers the best passages are from, best first."""
+    """Return the methods that the best passages mention, or are cited for, best first."""
     place = {row: rank for rank, row in enumerate(passages)}
     first: dict[str, int] = {}
-    for name, row in store.db.rows(_OF_PAPERS, ids_json(passages)):
+    wanted = ids_json(passages)
+    for name, row in store.db.rows(_OF_PAPERS, wanted, wanted):
         first[name] = min(first.get(name, len(place)), place[row])
     return sorted(first, key=lambda name: (first[name], name))
 

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from loopgraph_git.errors import StoreKeptError
+from loopgraph_git.researchfs.knowledge_tables import ADDED_IN_4, KNOWLEDGE
 from loopgraph_git.researchfs.schema import (
     APPLICATION_ID,
     CHILDREN_FIRST,
@@ -20,10 +21,20 @@ _RESET = "\n".join(
     + [f"DROP TABLE IF EXISTS {table};" for table in CHILDREN_FIRST]
 )  # fmt: skip
 
-MIGRATIONS: tuple[str, ...] = ("", "", f"{_RESET}\n{DDL}")
+
+_ADDED = "\n".join(
+    # a new database has them from the step before
+    statement.replace("TABLE ", "TABLE IF NOT EXISTS ").replace(
+        "INDEX ", "INDEX IF NOT EXISTS "
+    )
+    for statement in statements(KNOWLEDGE)
+    if any(f" {table}(" in statement for table in ADDED_IN_4)
+)
+
+MIGRATIONS: tuple[str, ...] = ("", "", f"{_RESET}\n{DDL}", _ADDED)
 """The script at position n takes a database from version n to n + 1.
 
-Since version 3 there are whole lines of records, imports, recognised methods, and texts
+Since version 4 there are entries of the shelf, and mentions. Since version 3 there are whole lines of records, imports, recognised methods, and texts
 that are read when they are asked for. What older ones held is read from git again.
 """
 

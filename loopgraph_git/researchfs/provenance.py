@@ -6,11 +6,13 @@ comes from, and what else was tried for the same purpose.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.records import Paper
 from loopgraph_git.researchfs import reading, standings
+from loopgraph_git.researchfs.knowledge import LIBRARY, PACK
 from loopgraph_git.researchfs.schema import row_id
 
 if TYPE_CHECKING:
@@ -19,15 +21,17 @@ if TYPE_CHECKING:
 
 _EXCERPT = 400
 _CITED = """\
-SELECT p.key, p.title, p.authors, p.year, p.url, p.version, s.title, s.place,
-       coalesce(c.title, ''), coalesce(c.body, ''), coalesce(c.place, '')
-  FROM method_sources s JOIN methods m ON m.id = s.method
-  JOIN papers p ON p.id = s.paper
-  LEFT JOIN chunks c ON c.id = (
-    SELECT x.id FROM chunks x WHERE x.paper = s.paper
-       AND (x.title = m.title OR (x.kind <> 'method' AND x.place = s.place))
-     ORDER BY x.origin, x.ord LIMIT 1)
+SELECT p.id, p.key, p.title, p.authors, p.year, p.url, p.version, s.title, s.place
+  FROM method_sources s JOIN papers p ON p.id = s.paper
  WHERE s.method = ? ORDER BY s.ord"""
+_PASSAGES = """\
+SELECT c.id, c.origin, c.ord, c.place, coalesce(t.times, 0)
+  FROM chunks c LEFT JOIN mentions t ON t.chunk = c.id AND t.method = ?
+ WHERE c.paper = ? AND (c.kind <> 'method' OR c.title = ?)"""
+_PASSAGE = "SELECT title, place, body, ord FROM chunks WHERE id = ?"
+_HEADED = re.compile(r"(?:sections?|sec\.|appendix|§)\s*", re.IGNORECASE)
+_LISTED = re.compile(r"\s*(?:[,;]|\band\b)\s*")
+_IN_IT, _BELOW_IT = 2, 1
 _ASKED = """\
 SELECT r.record, q.goal, r.ts / 1000, coalesce(e.oid, '')
   FROM retrievals q JOIN records r USING(id)
@@ -46,12 +50,18 @@ SELECT e.id FROM experiment_methods x JOIN experiments e ON e.id = x.experiment
 
 @dataclass(frozen=True, kw_only=True)
 class Cited:
-    """A paper that a method comes from, and the passage of it that says so."""
+    """A paper that a method comes from, and the passage of it that says so.
+
+    `place` is where the pack says that it stands, `section` where the passage does.
+    `chunk` names the passage as a search does, and is empty for a pack's own words.
+    """
 
     paper: Paper
     place: str
     title: str
     passage: str
+    section: str = ""
+    chunk: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,21 +122,74 @@ def known(store: Store, method: str) -> Known | None:
         family=family,
         pack=pack,
         summary=summary,
-        cited=tuple(_cited(item) for item in store.db.rows(_CITED, row)),
+        cited=tuple(
+            _cited(store, row, title, item) for item in store.db.rows(_CITED, row)
+        ),
     )
 
 
-def _cited(row: tuple[Any, ...]) -> Cited:
-    key, title, authors, year, url, version, named, said, chunk, body, place = row
-    paper = Paper(
-        key=key,
-        title=title or named,
-        authors=authors,
-        year=year,
-        url=url,
-        version=version,
+def _cited(store: Store, method: int, title: str, row: tuple[Any, ...]) -> Cited:
+    paper, key, named, authors, year, url, version, cited_as, place = row
+    passage = _passage(store, method, title, paper, place)
+    head, section, body, number = passage or ("", "", "", None)
+    return Cited(
+        paper=Paper(
+            key=key,
+            title=named or cited_as,
+            authors=authors,
+            year=year,
+            url=url,
+            version=version,
+        ),
+        place=place or section,
+        title=head,
+        passage=body[:_EXCERPT],
+        section=section,
+        chunk="" if number is None else f"{key}#{number}",
     )
-    return Cited(paper=paper, place=said or place, title=chunk, passage=body[:_EXCERPT])
+
+
+def _passage(
+    store: Store, method: int, title: str, paper: int, said: str
+) -> tuple[str, str, str, int | None] | None:
+    """Return the passage of a paper that a method comes from: title, place, text, ord.
+
+    The section that the pack cites comes first, then what mentions the method most,
+    and the pack's own words last.
+    """
+    found = []
+    for row, origin, ord_, place, times in store.db.rows(
+        _PASSAGES, method, paper, title
+    ):
+        here = in_section(said, place) if origin == LIBRARY else 0
+        if here or times or origin == PACK:
+            found.append((-here, -times, ord_, row, origin))
+    if not found:
+        return None
+    *_, best, origin = min(found)
+    ((head, place, body, ord_),) = store.db.rows(_PASSAGE, best)
+    return head, place, body, ord_ if origin == LIBRARY else None
+
+
+def in_section(said: str, place: str) -> int:
+    """Return 2 where a place is the section that is said, 1 below it, else 0.
+
+    `2` says the section `2 SwiGLU`, `Section 3.2` the section `3.2 Learning rate`, and
+    so does its title.
+    """
+    return max((_in_one(part, place) for part in _LISTED.split(said)), default=0)
+
+
+def _in_one(said: str, place: str) -> int:
+    wanted = _HEADED.sub("", said).strip(" .").casefold()
+    here = _HEADED.sub("", place).casefold()
+    if not wanted:
+        return 0
+    if here == wanted or here.startswith((f"{wanted} ", f"{wanted}:")):
+        return _IN_IT
+    if here.endswith(f" {wanted}"):
+        return _IN_IT
+    return _BELOW_IT if here.startswith(f"{wanted}.") else 0
 
 
 def asked(store: Store, record: str) -> Asked | None:

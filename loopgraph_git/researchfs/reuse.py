@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from loopgraph_git.records import Record
+from loopgraph_git.researchfs import shelved
 
 if TYPE_CHECKING:
     from loopgraph_git.researchfs.store import Store
@@ -37,7 +38,9 @@ SELECT r.line FROM records r WHERE r.kind = 'retrieval' AND r.tree = ?
 def state_of(store: Store, *asked: object) -> str:
     """Return a digest of a question and of all that is known, but for questions."""
     known = [store.db.rows(sql) for sql in _KNOWN]
-    whole = json.dumps([known, store.meta("packs"), *map(str, asked)])
+    # most have no library: what they were asked before is still the same question
+    library = filter(None, [shelved.stamp(store.db)])
+    whole = json.dumps([known, store.meta("packs"), *library, *map(str, asked)])
     return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:16]
 
 

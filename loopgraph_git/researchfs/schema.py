@@ -14,58 +14,13 @@ import re
 import sqlite3
 from functools import lru_cache
 
-SCHEMA_VERSION = 3
+from loopgraph_git.researchfs.knowledge_tables import KNOWLEDGE
+
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x4C476669  # "LGfi", so that `file` and we recognise the database
 
-TABLES = """\
--- A row per source of knowledge: a paper, a repository or a pack.
-CREATE TABLE papers(
-  id INTEGER PRIMARY KEY,           -- hash of key
-  key TEXT NOT NULL UNIQUE,         -- arxiv:<id>, pack:<name>, ...
-  title TEXT NOT NULL,
-  authors TEXT NOT NULL,
-  year INTEGER,
-  url TEXT NOT NULL,
-  version TEXT NOT NULL,
-  from_pack INTEGER NOT NULL,       -- 1: a pack names it
-  from_library INTEGER NOT NULL     -- 1: it was ingested; its words win over a pack's
-) STRICT;
-
--- A row per passage of a paper.
-CREATE TABLE chunks(
-  id INTEGER PRIMARY KEY,           -- hash of paper, origin and ord
-  paper INTEGER NOT NULL REFERENCES papers(id),
-  origin TEXT NOT NULL,             -- 'pack' or 'library'
-  ord INTEGER NOT NULL,             -- position in the paper
-  kind TEXT NOT NULL,               -- text, code, abstract, ...
-  place TEXT NOT NULL,              -- section or file
-  title TEXT NOT NULL,
-  body TEXT NOT NULL,
-  idents TEXT NOT NULL,             -- identifiers of title and body, split and joined
-  UNIQUE(paper, origin, ord)
-) STRICT;
-
--- A row per method; a stub (empty definition) is named somewhere, defined nowhere.
-CREATE TABLE methods(
-  id INTEGER PRIMARY KEY,           -- hash of name
-  name TEXT NOT NULL UNIQUE,        -- the method's id in its pack
-  title TEXT NOT NULL,
-  family TEXT NOT NULL,
-  pack TEXT NOT NULL,
-  definition TEXT NOT NULL          -- JSON of the whole method
-) STRICT;
-
--- A row per source that a method's pack cites for it.
-CREATE TABLE method_sources(
-  method INTEGER NOT NULL REFERENCES methods(id),
-  ord INTEGER NOT NULL,
-  paper INTEGER NOT NULL REFERENCES papers(id),
-  title TEXT NOT NULL,              -- what the pack calls the paper
-  place TEXT NOT NULL,              -- section, log line or commit
-  PRIMARY KEY(method, ord)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX method_sources_by_paper ON method_sources(paper);
-
+TABLES = f"""\
+{KNOWLEDGE}
 -- A row per commit that was tried, and a summary of what came of it.
 CREATE TABLE experiments(
   id INTEGER PRIMARY KEY,           -- hash of oid
@@ -296,7 +251,8 @@ DDL = f"{TABLES}\n{SEARCH_TABLES}\n{TRIGGERS}"
 CHILDREN_FIRST = (
     "retractions", "imports", "links", "verdicts", "scores", "outcomes", "suggestions",
     "experiment_texts", "experiment_methods", "recognised_methods", "method_sources",
-    "retrievals", "records", "experiments", "methods", "chunks", "papers", "refs", "meta",
+    "mentions", "shelved", "retrievals", "records", "experiments", "methods", "chunks",
+    "papers", "refs", "meta",
 )  # fmt: skip
 """Our tables, each before those it refers to (experiments.retrieval apart)."""
 

@@ -22,6 +22,7 @@ from loopgraph_git.researchfs import (
     outcomes,
     reading,
     schema,
+    shelved,
     summary,
     texts,
     together,
@@ -30,7 +31,7 @@ from loopgraph_git.researchfs.database import Database
 from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Result,
     )
     from loopgraph_git.researchfs.outcomes import Said, Skipped
+    from loopgraph_git.researchfs.shelved import Ingest
 
 
 class Store(Closing):
@@ -116,6 +118,24 @@ class Store(Closing):
         """Delete a paper's ingested passages, before those of a new version."""
         with self.transaction():
             knowledge.forget_chunks(self.db, paper)
+
+    def put_shelved(self, items: Sequence[Ingest]) -> None:
+        """Write ingested papers with their passages, each in place of its older one."""
+        with self.transaction():
+            shelved.put(self.db, items)
+
+    def forget_shelved(self, keys: Iterable[str]) -> None:
+        """Delete ingested papers; load the packs again, which may name them too."""
+        with self.transaction():
+            shelved.forget(self.db, keys)
+
+    def shelf_state(self) -> str | None:
+        """Return the state of the shelf that is indexed, None where it has to be."""
+        return shelved.stamp(self.db)
+
+    def mentioned(self, key: str) -> dict[str, int]:
+        """Return how often a paper speaks of each method, the most first."""
+        return shelved.mentioned(self.db, key)
 
     def put_commits(self, given: Iterable[Commit]) -> int:
         """Index commits that are not known yet; returns how many were new."""

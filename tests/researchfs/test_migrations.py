@@ -87,3 +87,17 @@ def test_an_index_of_the_first_version_is_emptied_to_be_read_again(path):
         assert store.ref_tips() == {}
         filled(store)
         assert store.check() == []
+
+
+def test_version_3_gains_the_tables_of_the_shelf_and_loses_nothing(path):
+    with Store.open(path) as store:
+        store.put_commits([commit("one")])
+        before = list(store.dump())
+    with connect(path) as connection:
+        connection.executescript(
+            "DROP TABLE mentions; DROP TABLE shelved; PRAGMA user_version = 3"
+        )
+    with Store.open(path) as store:
+        assert list(store.dump()) == before
+        assert store.check() == []
+        assert store.mentioned("arxiv:2002.05202") == {}
