@@ -7,12 +7,13 @@ print(context.brief)
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.ingest.holdings import Holdings
 from loopgraph_git.records import Direction, Found, dataframe
 from loopgraph_git.researchfs import ranking, standings
 from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
@@ -26,8 +27,10 @@ from loopgraph_git.resources import Closing, resource_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from typing import Unpack
 
+    from loopgraph_git.ingest.holdings import Wishes
+    from loopgraph_git.ingest.taken import Ingested
     from loopgraph_git.records import (
         Context,
         Experiment,
@@ -109,18 +112,29 @@ class ResearchFSClient(Closing):
 
     Use it in a `with` statement, or close it. The method packs that ship with the
     package are loaded first, then those of the folders in `packs`, overriding by id.
+    What is ingested is kept in `library`, by default a folder of that name beside it.
 
     Threads may share one client, processes one file; after a fork, open it again. A
     file that cannot be written answers as it is (`read_only`), and is never changed.
     """
 
     def __init__(
-        self, path: Path | str = "researchfs.db", *, packs: Sequence[Path] = ()
+        self,
+        path: Path | str = "researchfs.db",
+        *,
+        packs: Sequence[Path] = (),
+        library: Path | None = None,
     ) -> None:
         self.store = Store.open(path)
-        self._folders = [resource_dir("packs"), *packs]
+        if library is None and str(path) != ":memory:":
+            library = Path(path).with_name("library")
+        self.holdings = Holdings(
+            store=self.store,
+            folders=(resource_dir("packs"), *packs),
+            library=library,
+        )
         try:
-            self.load_packs()
+            self.holdings.load()
         except BaseException:
             self.store.close()
             raise
@@ -136,11 +150,13 @@ class ResearchFSClient(Closing):
         Store.discard(path)
 
     def in_memory(self) -> Self:
-        """Return an empty memory with the same packs, gone when it is closed.
+        """Return a memory of the same packs and papers, gone when it is closed.
 
         It is made to be filled at once: foreign keys are not looked up for every row.
         """
-        made = type(self)(":memory:", packs=self._folders[1:])
+        made = type(self)(
+            ":memory:", packs=self.holdings.folders[1:], library=self.holdings.library
+        )
         made.store.db.pragma("foreign_keys=OFF")
         return made
 
@@ -148,35 +164,12 @@ class ResearchFSClient(Closing):
         """Close the database; closing twice is fine."""
         self.store.close()
 
-    def load_packs(self, *, force: bool = False) -> None:
-        """Load the method packs where they have changed; raises PackError."""
-        digest = self._digest()
-        if self.store.meta("packs") == digest and not force:
-            return
-        # 80 ms that a list of experiments does not need, here and in `contexts`
-        from loopgraph_git.library.packs import (  # noqa: PLC0415
-            chunks_of,
-            load_packs,
-            papers_of,
-        )
+    def ingest(self, *targets: str, **wishes: Unpack[Wishes]) -> Found[Ingested]:
+        """Take in papers, files, folders and packs; see docs/ingest.md.
 
-        packs = load_packs([folder for folder in self._folders if folder.is_dir()])
-        methods = {method.id: method for pack in packs for method in pack.methods}
-        with self.store.transaction():
-            self.store.put_packs(
-                papers_of(methods.values()),
-                chunks_of(methods.values()),
-                methods.values(),
-            )
-            self.store.set_meta("packs", digest)
-
-    def _digest(self) -> str:
-        """Return a digest of the pack files: parsing them is the slow part."""
-        made = hashlib.sha256()
-        for folder in self._folders:
-            for path in sorted(folder.glob("*.y*ml")):
-                made.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        return made.hexdigest()
+        Nothing is fetched twice. What failed is in the answer too, with its `error`.
+        """
+        return Found(self.holdings.ingest(*targets, **wishes))
 
     def methods(self) -> list[Method]:
         """Return every method that a pack defines, by id."""

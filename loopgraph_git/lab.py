@@ -38,8 +38,11 @@ from loopgraph_git.resources import Closing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Unpack
 
     from loopgraph_git.client import Answer
+    from loopgraph_git.ingest.holdings import Wishes
+    from loopgraph_git.ingest.taken import Ingested
     from loopgraph_git.records import Hit, Judgement, Method
     from loopgraph_git.repeats import Checked, Repeats
     from loopgraph_git.researchfs.repomap import MappedFile
@@ -101,7 +104,7 @@ class Lab(Closing):
         reconcile(self.ledger, self.config.branches)
 
     def reindex(self) -> dict[str, int]:
-        """Build the index anew from refs, notes and packs; returns what it holds.
+        """Build the index anew from refs, notes, packs and papers; returns the counts.
 
         Raises StoreKeptError where it cannot be written.
         """
@@ -262,6 +265,16 @@ class Lab(Closing):
         paths = () if self.repo.partial else self.config.editable
         code = {path: self.repo.file("HEAD", path) or "" for path in paths}
         return self.client.search(query, k=k, kinds=kinds, prefix=prefix, code=code)
+
+    def ingest(self, *targets: str, **wishes: Unpack[Wishes]) -> Found[Ingested]:
+        """Take in papers, files, folders and packs; see docs/ingest.md.
+
+        What failed is in the answer too, with its `error`. Raises StoreKeptError
+        where nothing can be kept.
+        """
+        self.require_writable()
+        wishes.setdefault("root", self.repo.root)
+        return self.client.ingest(*targets, **wishes)
 
     def rank(self, *, goal: str = "", rev: str = "HEAD") -> Answer:
         """Rank all methods for the code at a rev, without recording the question."""

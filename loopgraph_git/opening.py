@@ -71,13 +71,13 @@ def _in_memory(path: Path, packs: Sequence[Path]) -> ResearchFSClient:
     if path.is_file():
         with suppress(StoreError):
             return ResearchFSClient(path, packs=packs)
-    return ResearchFSClient(":memory:", packs=packs)
+    return ResearchFSClient(":memory:", packs=packs, library=path.with_name("library"))
 
 
 def rebuild(
     repo: Repo, client: ResearchFSClient, patterns: Sequence[str]
 ) -> dict[str, int]:
-    """Build an index anew from refs, notes and packs; returns what it holds.
+    """Build an index anew from refs, notes, packs and papers; returns what it holds.
 
     `patterns` name the experiment branches. Readers see all of it or nothing.
     """

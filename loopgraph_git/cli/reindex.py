@@ -14,9 +14,10 @@ from loopgraph_git.loopgraph import LoopGraph
 @click.command()
 @as_json
 def reindex(*, json_: bool) -> None:
-    """Rebuild the index from refs, notes and packs alone.
+    """Rebuild the index from refs, notes, packs and ingested papers alone.
 
-    Nothing is lost by this: the index holds nothing that git does not.
+    Nothing is lost by this, and no network is used: the index holds nothing that git,
+    the packs and the library folder do not.
 
     Example: git lg reindex
     """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import LockedError, LoopGraphError
+from loopgraph_git.errors import LibraryError, LockedError, LoopGraphError
 from loopgraph_git.git import refs, worktree
 from loopgraph_git.git.lock import locked
-from loopgraph_git.health.finding import Finding, some
+from loopgraph_git.health.finding import Finding, counted, some
+from loopgraph_git.library.shelf import Shelf
 from loopgraph_git.loop import leftovers
 from loopgraph_git.loop.journal import Journal
 
@@ -27,6 +28,7 @@ def findings(repo: Repo) -> Iterator[Finding]:
     yield from _sessions(repo)
     yield from _worktrees(repo)
     yield from _locks(repo)
+    yield from _library(repo)
     yield Finding("disk", _disk(repo))
 
 
@@ -97,6 +99,26 @@ def _locks(repo: Repo) -> Iterator[Finding]:
         if age > _STALE_SECONDS:
             words = f"{path} is {age / 60:.0f} min old: where no git runs, `rm` it"
             yield Finding("locks", words, ok=False)
+
+
+def _library(repo: Repo) -> Iterator[Finding]:
+    """Look at what was ingested; it is nowhere else but where it came from."""
+    shelf = Shelf(repo.home / "library")
+    try:
+        damaged, entries = shelf.damaged(), shelf.entries()
+        for entry in entries:
+            shelf.document(entry)
+    except LibraryError as error:
+        yield Finding("library", str(error), ok=False)
+        return
+    if damaged:
+        words = f"cannot read {some(damaged)} in {shelf.folder}"
+        step = "delete it, and ingest it again"
+        yield Finding("library", f"{words}: {step}", ok=False)
+    elif entries:
+        yield Finding(
+            "library", f"{counted(len(entries), 'source')} kept, all readable"
+        )
 
 
 def _disk(repo: Repo) -> str:

@@ -189,7 +189,7 @@ def test_two_processes_take_turns(server, tmp_path):
     server.answer("/x", b"here")
     asking = [
         subprocess.Popen(
-            [sys.executable, "-c", ASK, "0.3", str(tmp_path), f"{server.url}/x"]
+            [sys.executable, "-c", ASK, "0.4", str(tmp_path), f"{server.url}/x"]
         )
         for _ in range(2)
     ]
@@ -197,7 +197,9 @@ def test_two_processes_take_turns(server, tmp_path):
     times = [when for when, *_ in server.asked]
     assert len(times) == 4
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert min(gaps) >= 0.28, gaps
+    # a busy machine may be late to look at the clock
+    assert min(gaps) >= 0.3, gaps
+    assert sum(gaps) >= 1.1, gaps
 
 
 def test_what_a_server_asked_for_holds_for_other_processes(server, fetcher):

@@ -1,0 +1,156 @@
+"""`ingest`: papers, files and packs, taken into the memory."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from loopgraph_git.cli import render
+from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from loopgraph_git.ingest.taken import Ingested
+
+_METHODS = 8
+_LEFT_OUT = 3
+_HOW = {"latex": "the LaTeX source", "pdf": "the PDF", "abstract": "the abstract alone"}
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.option(
+    "-n",
+    "limit",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 2000),
+    help="How many papers of a search.",
+)
+@click.option("--refresh", is_flag=True, help="Look whether there is a newer version.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken in.")
+@click.option("--list", "list_", is_flag=True, help="List what was taken in before.")
+@as_json
+def ingest(
+    targets: tuple[str, ...],
+    *,
+    limit: int,
+    refresh: bool,
+    dry_run: bool,
+    list_: bool,
+    json_: bool,
+) -> None:
+    """Take in papers, files and packs, to be searched and cited.
+
+    \b
+    arxiv:2002.05202, a URL of arXiv    a paper; with v1 that version
+    'search:muon optimizer'             the first papers that arXiv finds
+    paper.pdf, notes.md, a folder       what is in the file or the folder
+    paper/, paper.tar.gz                the LaTeX source of a paper
+    mine.yml                            a pack of methods, for .loopgraph/packs/
+
+    What was fetched is kept in this clone and not asked for twice: interrupted,
+    an ingest goes on where it was. Exits with 1 when a target failed; the others
+    are taken in.
+
+    Example: git lg ingest arxiv:2002.05202 notes/
+    """  # noqa: D301  click reads the backspace: a table is not to be wrapped
+    if list_ == bool(targets):
+        raise UsageError("give what to take in, or --list alone")
+    lab = opened()
+    if list_:
+        _print(lab.client.holdings.shelved(), json_=json_, listed=True)
+        return
+    found: list[Ingested] = []
+    for target in targets:
+        with _told() as say:
+            came = lab.ingest(
+                target, limit=limit, refresh=refresh, dry_run=dry_run, say=say
+            )
+        found += came
+        if not json_:
+            for item in came:
+                _tell(item)
+    _print(found, json_=json_)
+    if any(item.error for item in found):
+        click.get_current_context().exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[Callable[[str], None]]:
+    """Show on stderr what goes on: a live line on a terminal, else plain lines."""
+    if not sys.stderr.isatty():
+        yield lambda text: click.echo(render.plain(text), err=True)
+        return
+    from rich.console import Console  # noqa: PLC0415  43 ms
+    from rich.text import Text  # noqa: PLC0415
+
+    with Console(stderr=True, highlight=False).status("") as line:
+        # a text of its own: brackets in it would be taken for markup
+        yield lambda text: line.update(Text(render.plain(text)))
+
+
+def _print(found: Sequence[Ingested], *, json_: bool, listed: bool = False) -> None:
+    if json_:
+        render.emit_json("ingest", [item.to_dict() for item in found])
+        return
+    if listed:
+        for item in found:
+            _tell(item)
+    click.echo(_summary(found))
+
+
+def _tell(item: Ingested) -> None:
+    """Print what came of a target; what failed goes to stderr."""
+    if item.error:
+        # a broken pack says a line for each thing that is wrong with it
+        said = item.error
+        if not said.startswith(item.target):
+            said = f"{item.target}: {said}"
+        click.echo(f"git-lg: {render.block(said)}", err=True)
+        return
+    click.secho(render.plain(f"{item.key} {item.version}"), bold=True, nl=False)
+    click.echo(f"  {render.plain(item.title)}")
+    for line in _lines(item):
+        click.echo(f"  {render.plain(line)}")
+
+
+def _lines(item: Ingested) -> Iterator[str]:
+    read = f", {_counted(item.passages, 'passage')}" if item.passages else ""
+    how = f" from {_HOW.get(item.how, item.how)}" if item.how and read else ""
+    yield f"{item.came}{read}{how}"
+    if item.why:
+        yield f"nothing better: {item.why}"
+    if item.same_as:
+        yield f"repeats {item.same_as} ({item.share:.0%} alike): that one is searched"
+    names = list(item.methods or ())
+    if names:
+        more = f" and {len(names) - _METHODS} more" if len(names) > _METHODS else ""
+        verb = "has" if item.how == "pack" else "mentions"
+        yield f"{verb} {', '.join(names[:_METHODS])}{more}"
+    yield from item.notes
+    for words in item.left_out[:_LEFT_OUT]:
+        yield f"left out: {words}"
+    if len(item.left_out) > _LEFT_OUT:
+        yield f"left out: {len(item.left_out) - _LEFT_OUT} more (--json has them all)"
+
+
+def _summary(found: Sequence[Ingested]) -> str:
+    good = [item for item in found if not item.error]
+    methods = {name for item in good for name in item.methods or ()}
+    parts = [
+        _counted(len({item.key for item in good}), "source"),
+        _counted(sum(item.passages for item in good if not item.same_as), "passage"),
+        _counted(len(methods), "method"),
+    ]
+    failed = len(found) - len(good)
+    return ", ".join([*parts, *([f"{failed} failed"] if failed else [])])
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

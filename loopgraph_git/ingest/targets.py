@@ -1,0 +1,117 @@
+"""Targets: what a person may name, told apart by its form alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopgraph_git.errors import UsageError
+from loopgraph_git.library.arxiv import ArxivId, find_id
+
+_SEARCH = "search:"
+_ARXIV = "arxiv:"
+_GITHUB = re.compile(
+    r"(?:github:|https://github\.com/)"
+    r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)"
+    r"(?:\.git)?/?(?:@(?P<rev>[^\s@]{1,200}))?"
+)
+_FILE_URL = re.compile(r"(?P<url>file://[^@]+)(?:@(?P<rev>[^\s@/]{1,200}))?")
+_PACKS = (".yml", ".yaml")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper of arXiv."""
+
+    text: str
+    id: ArxivId
+
+
+@dataclass(frozen=True)
+class Search:
+    """The first papers that arXiv finds."""
+
+    text: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """A file of knowledge, a folder of them, or a folder of LaTeX."""
+
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A file of methods."""
+
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository, at its default branch where no `rev` is given."""
+
+    text: str
+    key: str
+    url: str
+    rev: str = ""
+
+
+Target = Paper | Search | Files | Pack | Repository
+
+
+def parse_target(text: str) -> Target:
+    """Return what a text names; raises UsageError with the forms that there are."""
+    if text.startswith(_SEARCH):
+        query = text.removeprefix(_SEARCH).strip()
+        if not query:
+            raise UsageError("search: needs words, as in 'search:muon optimizer'")
+        return Search(text, query)
+    if text.lower().startswith(_ARXIV):
+        return Paper(text, _id(text))
+    path = Path(text)
+    if text and path.exists():
+        return _path(text, path)
+    found = find_id(text)
+    if found is not None:
+        return Paper(text, found)
+    return _repository(text)
+
+
+def _id(text: str) -> ArxivId:
+    found = find_id(text)
+    if found is None:
+        raise UsageError(
+            f"{text!r} is no id of arXiv: they look like 2002.05202, 2002.05202v1 or "
+            "cs/0112017"
+        )
+    return found
+
+
+def _path(text: str, path: Path) -> Target:
+    if path.suffix.lower() in _PACKS and path.is_file():
+        return Pack(text, path)
+    if path.is_dir() and (path / ".git").exists():
+        url = path.resolve().as_uri()
+        return Repository(text, url, url)
+    return Files(text, path)
+
+
+def _repository(text: str) -> Repository:
+    found = _GITHUB.fullmatch(text)
+    if found is not None:
+        name = f"{found['owner']}/{found['name']}"
+        url = f"https://github.com/{name}.git"
+        return Repository(text, f"github:{name}", url, found["rev"] or "")
+    found = _FILE_URL.fullmatch(text)
+    if found is not None:
+        return Repository(text, found["url"], found["url"], found["rev"] or "")
+    raise UsageError(
+        f"{text!r} is nothing that can be taken in: give arxiv:ID, search:WORDS, a "
+        "file or a folder that exists, github:OWNER/NAME, or a file:// repository"
+    )
