@@ -51,6 +51,8 @@ class Config:
     metric: Metric = field(default_factory=Metric)
     editable: tuple[str, ...] = ("train.py",)
     protected: tuple[str, ...] = ("prepare.py",)
+    evaluate: tuple[str, ...] = ()
+    quarantine: float = 0.3
     budget_seconds: float = 300.0
     timeout_seconds: float | None = None
     baseline_runs: int = 3
@@ -194,6 +196,8 @@ class _Reader:
             "process_limit": self.count,
             "read": self.places,
             "sandbox": self.level,
+            "evaluate": self.command,
+            "quarantine": self.part,
             "results_tsv": self.flag,
         }
         # an empty value means the default, as a commented line does
@@ -230,7 +234,7 @@ class _Reader:
             except ValueError as error:
                 self.fail(key, f"not a command line: {error}")
         words = self.words(key, value)
-        if not words:
+        if not words and key == "run":
             self.fail(key, "expected a command such as `python train.py`")
         return words
 
@@ -301,6 +305,12 @@ class _Reader:
             self.fail(
                 key, f"expected a positive number of seconds, got {_shown(value)}"
             )
+        return float(number)
+
+    def part(self, key: str, value: object) -> float:
+        number = value if isinstance(value, int | float) else 0
+        if not 0 < number <= 1 or value is True:
+            self.fail(key, f"expected a number above 0, at most 1, got {_shown(value)}")
         return float(number)
 
     def count(self, key: str, value: object) -> int:

@@ -19,6 +19,7 @@ from loopgraph_git.loop import sandbox as sandboxes
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.confirm import confirm
 from loopgraph_git.loop.endpoints import endpoint
+from loopgraph_git.loop.honesty import doubted
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import ChatProposer, Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
@@ -208,6 +209,7 @@ def preview(lab: LoopGraph, session: str) -> None:
     "--budget", type=click.FloatRange(0, min_open=True), help="Seconds of training."
 )
 @sandbox_level
+@click.option("--believe", is_flag=True, help="Count a value that is in quarantine.")
 @as_json
 def run(
     rev: str,
@@ -215,6 +217,7 @@ def run(
     seed: int,
     budget: float | None,
     sandbox: Level | None,
+    believe: bool,
     json_: bool,
 ) -> None:
     """Train one commit in a worktree of its own and record what came of it.
@@ -237,6 +240,7 @@ def run(
     with Shown(lab.config.metric) as shown, Stop(shown.say) as stop:
         watch = runner.Watch(on_line=shown.line, should_stop=stop)
         result = _trained(lab, commit, seed, level, watch)
+        result = result if believe else doubted(lab, result)
     lab.record(commit, result)
     item = lab.show(str(commit))
     if json_:

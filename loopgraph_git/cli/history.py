@@ -6,7 +6,7 @@ import click
 
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened
-from loopgraph_git.records import Judgement
+from loopgraph_git.records import Judgement, Kind, Record, Status
 
 _VERDICTS = [str(item) for item in Judgement]
 
@@ -60,16 +60,35 @@ def show(commit: str, *, json_: bool) -> None:
         "verdict": f"{item.verdict}: {item.reason}" if item.verdict else "",
         item.metric or "metric": render.number(item.value, 6) if item.value else "",
         "runs": str(item.runs),
+        "measured": ", ".join(_ways(records)),
         "platform": item.platform,
         "protocol": item.protocol,
     }
     for key, value in pairs.items():
         if value:
             click.echo(f"{render.plain(key) + ':':<10} {render.plain(value)}")
+    for flag in _flags(records):
+        click.secho(f"{'flag:':<10} {render.plain(flag)}", fg="yellow")
     click.echo(f"\n    {render.plain(item.subject)}\n")
     if item.excerpt:
         click.echo(render.block(item.excerpt) + "\n")
     click.echo(render.block(lab.diff(item.commit)))
+
+
+def _ways(records: list[Record]) -> list[str]:
+    """Return how the runs were measured and confined, each way once."""
+    results = [record.body for record in records if record.kind is Kind.RESULT]
+    words = (
+        f"{body.get('evaluation', 'self_reported')} in {body.get('sandbox', 'unknown')}"
+        for body in results
+        if body.get("status") == Status.OK
+    )
+    return list(dict.fromkeys(words))
+
+
+def _flags(records: list[Record]) -> list[str]:
+    found = (body for record in records for body in record.body.get("flags", ()))
+    return list(dict.fromkeys(str(flag) for flag in found))
 
 
 @click.command()

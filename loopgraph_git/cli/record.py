@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from loopgraph_git.loopgraph import LoopGraph
     from loopgraph_git.records import Experiment, Oid
 
-_STATUSES = [str(item) for item in Status if item is not Status.REJECTED]
+_OURS = (Status.REJECTED, Status.QUARANTINED)
+_STATUSES = [str(item) for item in Status if item not in _OURS]
 _VERDICTS = [str(item) for item in Judgement]
 _POSITIVE = click.FloatRange(0, min_open=True)
 

@@ -198,6 +198,23 @@ def move(tree: Repo, commit: Oid) -> None:
     tree.run("clean", "-ffdq")
 
 
+def restore(tree: Repo, commit: Oid, *, keep: Iterable[str] = ()) -> None:
+    """Put every file back as it is in the commit, and remove others but for `keep`."""
+    _drop_stale_lock(tree)
+    tree.run("reset", "--hard", "--quiet", commit)
+    kept = (word for path in keep for word in ("-e", f"/{path}"))
+    tree.run("clean", "-ffdq", *kept)
+
+
+def forget_bytecode(tree: Repo) -> None:
+    """Remove what Python compiled: a run could leave other code there for the next."""
+    for folder, names, _ in os.walk(tree.root):
+        if "__pycache__" in names:
+            names.remove("__pycache__")
+            path = Path(folder) / "__pycache__"
+            path.unlink() if path.is_symlink() else shutil.rmtree(path)
+
+
 def _drop_stale_lock(tree: Repo) -> None:
     """Remove the index lock a killed process left; we hold the session's own lock."""
     (tree.git_dir / "index.lock").unlink(missing_ok=True)

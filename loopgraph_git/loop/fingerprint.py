@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 def protocol(repo: Repo, commit: Oid, config: Config) -> str:
     """Return the first 16 hex digits of the hash of how a commit is measured."""
     tracked = repo.tracked(commit)
-    plain = {
+    plain: dict[str, object] = {
         "protected": {path: tracked[path][1] for path in config.protected
                       if path in tracked},
         "run": list(config.run),
         "budget_seconds": config.budget_seconds,
         "metric": [config.metric.name, str(config.metric.direction)],
     }  # fmt: skip
+    if config.evaluate:
+        plain["evaluate"] = list(config.evaluate)
     return hashlib.sha256(canonical(plain).encode()).hexdigest()[:16]
 
 

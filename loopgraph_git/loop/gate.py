@@ -1,7 +1,8 @@
 """The gate: what an edit must be before any compute is spent on it.
 
-It changes something, touches only editable files that are ordinary files, is of
-sane size, compiles, and survives a round trip through a diff.
+It changes something, more than a seed, touches only editable files that are ordinary
+files, is of sane size, compiles, survives a round trip through a diff, and leaves alone
+what measures it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import EditError
+from loopgraph_git.loop import lint
+from loopgraph_git.researchfs.texts import is_seed_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +40,13 @@ def check(
     for path in sorted(changed):
         _check_text(path, after[path])
         _round_trip(path, before.get(path, ""), after[path])
+    if all(
+        is_seed_only(diff(path, before.get(path, ""), after[path])) for path in changed
+    ):
+        raise EditError("the edit changes nothing but a seed: that is luck")
+    for flag in lint.flags(before, after, config):
+        if flag.weight is lint.Weight.REFUSED:
+            raise EditError(f"the edit {flag.text}: what measures it stays as it is")
 
 
 def editable_files(repo: Repo, commit: Oid, config: Config) -> dict[str, str]:

@@ -273,7 +273,8 @@ class Loop:
             result = self.bench.reject(commit, entry.failure)
         else:
             self.progress.training(entry.subject, self.config.budget_seconds)
-            result = self.bench.train(commit, self.options.seed + before)
+            seed, edited = self.options.seed + before, Oid(entry.baseline)
+            result = self.bench.train(commit, seed, edited=edited)
         if not before:
             result = replace(result, tokens=entry.tokens, cost_usd=entry.cost_usd)
         record = self.lab.notes.make(Kind.RESULT, commit, body_of(result))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -10,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopgraph_git.loop import fingerprint, runner, summary
+from loopgraph_git.git import worktree
+from loopgraph_git.loop import channel, fingerprint, honesty, lint, runner, summary
 from loopgraph_git.loop.cage import Level, Place, caged, hidden_in, needed
 from loopgraph_git.records import Result, Status, fitted
 
@@ -24,7 +26,9 @@ _BUDGET = "LOOPGRAPH_BUDGET_SECONDS"
 # compiled kernels may be used by the next run, and are written nowhere else
 _CACHES = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton",
            "CUDA_CACHE_PATH": "cuda"}  # fmt: skip
+_CHECKPOINT = "LOOPGRAPH_CHECKPOINT"
 _MEMORY_SHARE = 0.9
+_FLAGS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,7 @@ class Job:
     run_id: str
     log: Path
     level: Level = Level.RLIMITS
+    flags: tuple[lint.Flag, ...] = ()
 
 
 def session_run_id(repo: Repo, session: str) -> str:
@@ -49,31 +54,44 @@ def session_run_id(repo: Repo, session: str) -> str:
 def train(job: Job, watch: runner.Watch) -> Result:
     """Run the training command under its limits and read what it measured.
 
-    Raises InterruptedRunError when the user asked to stop.
+    Where the settings have a command for it, its checkpoint is then measured by
+    another process. Raises InterruptedRunError when the user asked to stop.
     """
-    config = job.config
-    guarded = (*config.protected, *config.editable)
+    guarded = (*job.config.protected, *job.config.editable)
     before = fingerprint.digests(job.tree.root, guarded)
     pointer = (job.tree.root / ".git").read_bytes()
     with tempfile.TemporaryDirectory(
         prefix="loopgraph-", ignore_cleanup_errors=True
-    ) as scratch:
-        ended = _run(job, Path(scratch).resolve(), watch)
-    changed = [
-        path
-        for path, digest in fingerprint.digests(job.tree.root, guarded).items()
-        if digest != before[path]
-    ]
-    if _restored(job.tree.root / ".git", pointer):
-        changed.append(".git")
-    return _result(job, ended, changed)
+    ) as name:
+        scratch = Path(name).resolve()
+        ended, told = _run(job, job.config.run, scratch, watch)
+        after = fingerprint.digests(job.tree.root, guarded)
+        changed = [path for path in guarded if after[path] != before[path]]
+        if _restored(job.tree.root / ".git", pointer):
+            changed.append(".git")
+        result = _result(job, ended, told, changed)
+        if job.config.evaluate and result.status is Status.OK:
+            result = _verified(job, result, scratch, watch)
+    return fitted(result)
 
 
-def _run(job: Job, scratch: Path, watch: runner.Watch) -> runner.Ended:
+def _run(
+    job: Job, argv: tuple[str, ...], scratch: Path, watch: runner.Watch
+) -> tuple[runner.Ended, dict[str, float | str] | None]:
+    """Run one command of the settings; returns what it reported, None if it cannot."""
     config, cache = job.config, job.tree.home / "cache"
     cache.mkdir(exist_ok=True)
+    worktree.forget_bytecode(job.tree)
+    # inside bubblewrap the folder has another name
+    seen = Path("/tmp") if job.level is Level.BUBBLEWRAP else scratch  # noqa: S108
+    supported = channel.is_supported(job.tree, job.commit, config)
+    told = channel.opened(
+        scratch, "evaluation" if argv == config.evaluate else "metric"
+    )
     own = {
         **{name: str(cache / folder) for name, folder in _CACHES.items()},
+        **(told.env(seen) if supported else {}),
+        **({_CHECKPOINT: str(seen / "checkpoint")} if config.evaluate else {}),
         runner.RUN_ID: job.run_id,
         _SEED: str(job.seed),
         _BUDGET: f"{config.budget_seconds:g}",
@@ -87,18 +105,47 @@ def _run(job: Job, scratch: Path, watch: runner.Watch) -> runner.Ended:
         scratch=scratch,
         writable=(cache.resolve(),),
         kept=config.protected,
-        readable=(*needed(config.run, env), *linked, *named),
+        readable=(*needed(argv, env), *linked, *named),
     )
     limits = limits_of(config)
-    return runner.run_command(
-        config.run,
+    ended = runner.run_command(
+        argv,
         folder=job.tree.root,
-        log=job.log,
+        log=job.log if argv == config.run else job.log.with_suffix(".evaluation.log"),
         limits=limits,
         env=env,
         watch=watch,
         cage=caged(job.level, place, memory_bytes=limits.memory_bytes),
     )
+    return ended, told.read() if supported else None
+
+
+def _verified(job: Job, result: Result, scratch: Path, watch: runner.Watch) -> Result:
+    """Return the result with what a process of its own measured of the checkpoint."""
+    # with the files as they were committed, whatever the run left in the worktree
+    worktree.restore(job.tree, job.commit, keep=job.config.link)
+    ended, told = _run(job, job.config.evaluate, scratch, watch)
+    found = said(ended, job.config, told)
+    if found.status is not Status.OK or found.value is None:
+        why = f"the evaluation did not end well: {found.reason}"
+        return refused(replace(result, flags=found.flags), ended, why)
+    flags = result.flags
+    if result.value is not None and not _agree(found.value, result.value):
+        flags = (
+            *flags,
+            f"the run said {result.value:g}, its checkpoint {found.value:g}",
+        )
+    return replace(
+        result,
+        value=found.value,
+        metrics={**result.metrics, result.metric: found.value},
+        flags=flags,
+        evaluation="verified",
+    )
+
+
+def _agree(verified: float, reported: float) -> bool:
+    return math.isclose(verified, reported, rel_tol=0.01, abs_tol=1e-6)
 
 
 def limits_of(config: Config) -> runner.Limits:
@@ -130,32 +177,52 @@ def _restored(path: Path, content: bytes) -> bool:
     return True
 
 
-def _result(job: Job, ended: runner.Ended, changed: list[str]) -> Result:
-    result = said(ended, job.config)
+def _result(
+    job: Job,
+    ended: runner.Ended,
+    told: dict[str, float | str] | None,
+    changed: list[str],
+) -> Result:
+    result = said(ended, job.config, told)
+    result = replace(
+        result, flags=(*(flag.text for flag in job.flags), *result.flags)[:_FLAGS]
+    )
     if changed and result.status in (Status.OK, Status.REJECTED):
         result = refused(result, ended, f"the run changed {', '.join(changed)}")
+    heavy = [flag.text for flag in job.flags if flag.weight > lint.Weight.NOTED]
+    if heavy and result.status is Status.OK:
+        result = honesty.quarantined(result, f"the edit {heavy[0]}")
     if result.status is Status.CRASH and job.level >= Level.LANDLOCK:
         path = hidden_in(result.reason)
         hint = f"{path} is hidden from runs: see `read` in .loopgraph.yml"
         if path:
             result = replace(result, reason=hint, excerpt=f"{result.excerpt}\n{hint}")
-    return fitted(
-        replace(
-            result,
-            argv=ended.argv,
-            seed=job.seed,
-            seconds=round(ended.seconds, 3),
-            budget_seconds=job.config.budget_seconds,
-            protocol=fingerprint.protocol(job.tree, job.commit, job.config),
-            sandbox=str(job.level),
-        )
+    return replace(
+        result,
+        argv=ended.argv,
+        seed=job.seed,
+        seconds=round(ended.seconds, 3),
+        budget_seconds=job.config.budget_seconds,
+        protocol=fingerprint.protocol(job.tree, job.commit, job.config),
+        sandbox=str(job.level),
     )
 
 
-def said(ended: runner.Ended, config: Config) -> Result:
-    """Return what a log says: how the run ended, what it measured, and where."""
-    found = summary.parse_summary(ended.tail)
+def said(
+    ended: runner.Ended,
+    config: Config,
+    told: dict[str, float | str] | None = None,
+) -> Result:
+    """Return what a log says: how the run ended, what it measured, and where.
+
+    With `told`, what came through the metric channel, the log's own figure is void.
+    """
+    printed = summary.parse_summary(ended.tail)
     name = config.metric.name
+    found, lie = printed, ""
+    if told is not None:
+        others = {key: item for key, item in printed.items() if key != name}
+        found, lie = {**others, **told}, channel.differs(printed, told, name)
     value = summary.metric_value(found, name)
     status, reason = runner.status_of(ended, value)
     ok = status is Status.OK
@@ -169,12 +236,15 @@ def said(ended: runner.Ended, config: Config) -> Result:
         },
         peak_memory_mb=summary.peak_memory_mb(found),
         platform=fingerprint.platform(found),
+        flags=(lie,) if lie else (),
         reason=summary.redact(reason)[:300],
         excerpt="" if ok else summary.excerpt(ended.tail),
         log_sha256=ended.log_sha256,
         log_bytes=ended.log_bytes,
         curve=summary.curve(ended.tail),
     )
+    if lie and value is None and ended.exit_code == 0:
+        result = refused(result, ended, lie)
     if value is not None and ok and is_impossible(name, value):
         result = refused(result, ended, f"{value:g} is no possible value")
     return result

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import LoopGraphError
 from loopgraph_git.git import worktree
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import fingerprint, judge, measure, runner, sandbox
+from loopgraph_git.loop import (
+    fingerprint,
+    gate,
+    honesty,
+    judge,
+    lint,
+    measure,
+    runner,
+    sandbox,
+)
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.records import Judgement, Oid, Record, Result, Status, Verdict
 
@@ -54,12 +64,25 @@ class Workbench:
         """Put the worktree and the session's branch at a commit."""
         worktree.move(self.tree, commit)
 
-    def train(self, commit: Oid, seed: int) -> Result:
-        """Check a commit out and train it; raises InterruptedRunError."""
+    def train(self, commit: Oid, seed: int, *, edited: Oid | None = None) -> Result:
+        """Check a commit out and train it; raises InterruptedRunError.
+
+        With `edited`, the commit that a proposal changed, its edit is looked at too.
+        """
         self.move(commit)
         worktree.link(self.lab.repo, self.tree, self.lab.config.link)
         watch = runner.Watch(on_line=self.progress.line, should_stop=self.should_stop)
-        return measure.train(self._job(commit, seed), watch)
+        job = self._job(commit, seed)
+        if edited:
+            job = replace(job, flags=self._flags(edited, commit))
+        return honesty.doubted(self.lab, measure.train(job, watch))
+
+    def _flags(self, edited: Oid, commit: Oid) -> tuple[lint.Flag, ...]:
+        config = self.lab.config
+        before, after = (
+            gate.editable_files(self.lab.repo, oid, config) for oid in (edited, commit)
+        )
+        return lint.flags(before, after, config)
 
     def reject(self, commit: Oid, problem: str) -> Result:
         """Return the result of an edit that is not trained at all."""
@@ -122,6 +145,10 @@ class Workbench:
     def verdict(self, commit: Oid, baseline: Oid) -> Verdict:
         """Decide about the runs of a commit against its baseline."""
         result = self.lab.results_of(commit)[-1]
+        if result.status is Status.QUARANTINED:
+            return Verdict(
+                value=Judgement.RETEST, reason=result.reason, baseline=str(baseline)
+            )
         where = {"protocol": result.protocol, "platform": result.platform}
         if result.status is Status.OK and not self.values(baseline, **where):
             # measured elsewhere: on another machine, or before torch was updated

@@ -18,7 +18,10 @@ CURVE_LIMIT = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one run measured, or how it failed."""
+    """What one run measured, or how it failed.
+
+    `flags` are what was odd about it, for a person to look at.
+    """
 
     status: Status
     metric: str
@@ -33,6 +36,7 @@ class Result:
     platform: str = ""
     evaluation: str = "self_reported"
     sandbox: str = ""
+    flags: tuple[str, ...] = ()
     reason: str = ""
     excerpt: str = ""
     log_sha256: str = ""

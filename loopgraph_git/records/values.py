@@ -47,6 +47,8 @@ class Status(StrEnum):
     NAN = "nan"
     REJECTED = "rejected"
     """The edit was never trained: it did not compile, or broke a rule."""
+    QUARANTINED = "quarantined"
+    """It was measured, and is not believed: it counts for nothing until it is."""
 
 
 class Judgement(StrEnum):

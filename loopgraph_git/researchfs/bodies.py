@@ -236,7 +236,7 @@ _RESULT: dict[str, Callable[[object], Any]] = {
     "platform": _as_text, "evaluation": _as_text, "sandbox": _as_text,
     "reason": _as_text, "excerpt": _as_text, "log_sha256": _as_text,
     "log_bytes": _as_integer, "curve": _curve, "tokens": _as_integer,
-    "cost_usd": _as_number,
+    "cost_usd": _as_number, "flags": _texts,
 }  # fmt: skip
 _RESULT_ROW = _RESULT | {"curve": _paired}
 _VERDICT: dict[str, Callable[[object], Any]] = {

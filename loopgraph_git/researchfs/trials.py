@@ -44,17 +44,16 @@ class Trial:
     def counts(self) -> bool:
         """Say whether it tells anything of its methods.
 
-        An edit that was rejected was never trained, and a change of the seed alone
-        is luck.
+        An edit that was rejected was never trained, what is in quarantine is not
+        believed, and a change of the seed alone is luck.
         """
-        return bool(
-            self.methods and not self.seed_only and self.status is not Status.REJECTED
-        )
+        told = self.status not in (Status.REJECTED, Status.QUARANTINED)
+        return bool(self.methods and not self.seed_only and told)
 
     @property
     def crashed(self) -> bool:
         """Say whether it was trained and failed: crash, timeout, memory or NaN."""
-        failed = self.status not in (None, Status.OK, Status.REJECTED)
+        failed = self.status in (Status.CRASH, Status.TIMEOUT, Status.OOM, Status.NAN)
         return failed or self.verdict is Judgement.CRASH
 
     @property

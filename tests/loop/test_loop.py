@@ -115,7 +115,7 @@ BAD = {
         edit(
             "Sly",
             "    budget =",
-            "    open('prepare.py', 'a').write('#')\n    budget =",
+            "    open('pre' + 'pare.py', 'a').write('#')\n    budget =",
         ),
         Status.REJECTED,
         "the run changed prepare.py",

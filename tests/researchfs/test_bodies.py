@@ -35,6 +35,7 @@ RESULT = Result(
     platform="h100",
     evaluation="verified",
     sandbox="bwrap",
+    flags=("imports gc",),
     reason="",
     excerpt="tail",
     log_sha256="ab",
