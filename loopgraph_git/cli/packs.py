@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Method, Operation, Prior, Source
 
 _WIDTH = 80
+_TRUST = "Packs are trusted with the settings: `git lg trust` has to be given anew."
 _ORIGINS = {"arxiv": "arXiv:", "commit": "commit ", "url": "", "log": ""}
 
 
@@ -63,30 +64,24 @@ def list_(*, family: str | None, json_: bool) -> None:
     tried = _tried(ground)
     stands = _stands(known, chosen, ground.at_head())
     if json_:
-        rows = [
-            {
-                **_summary(item),
-                "tries": tried.get(name, 0),
-                "state": str(stands[name].state) if name in stands else None,
-                "why": stands[name].why if name in stands else None,
-            }
+        found = [
+            {**_summary(item), "tries": tried[name], **_state(stands.get(name))}
             for name, item in chosen.items()
         ]
-        render.emit_json("packs", rows)
+        render.emit_json("packs", found)
         return
-    columns = ["method", "family", "recipe", ">tries", "at HEAD", "title"]
-    rows_ = [
+    rows = [
         (
             name,
             item.method.family,
             "yes" if item.method.recipe else "-",
-            tried.get(name, "-"),
-            stands[name].state if name in stands else "-",
+            tried[name] or "-",
+            _state(stands.get(name))["state"] or "-",
             item.method.title,
         )
         for name, item in chosen.items()
     ]
-    render.table(columns, rows_)
+    render.table(["method", "family", "recipe", ">tries", "at HEAD", "title"], rows)
     click.echo(f"\n{_counted(stands)}" if stands else f"\n{ground.why_no_code}")
 
 
@@ -134,6 +129,13 @@ def _counted(stands: Mapping[str, Attempt]) -> str:
     )
 
 
+def _state(found: Attempt | None) -> dict[str, str | None]:
+    """Return how a method stands to the code; nothing where there is no code."""
+    if found is None:
+        return {"state": None, "why": None}
+    return {"state": str(found.state), "why": found.why}
+
+
 def _summary(item: Listed) -> dict[str, Any]:
     method = item.method
     return {
@@ -160,8 +162,8 @@ def show(method: str, *, json_: bool) -> None:
     item = find(known, method)
     found = _stands(known, {method: item}, ground.at_head()).get(method)
     if json_:
-        state = {"state": str(found.state), "why": found.why} if found else {}
-        render.emit_json("method", {**asdict(item.method), **_summary(item), **state})
+        told = {**asdict(item.method), **_summary(item), **_state(found)}
+        render.emit_json("method", told)
         return
     click.secho(render.plain(item.method.id), bold=True, nl=False)
     click.echo(f"  {render.plain(item.method.title)}\n")
@@ -192,11 +194,8 @@ def _told(item: Listed, found: Attempt | None) -> Iterator[tuple[str, str]]:
     if found:
         yield "at HEAD", f"{found.state}: {found.why}" if found.why else found.state
     yield "what", method.summary
-    yield from (
-        (name, words)
-        for name, words in (("helps", method.helps), ("hurts", method.hurts))
-        if words
-    )
+    said = (("helps", method.helps), ("hurts", method.hurts))
+    yield from ((name, words) for name, words in said if words)
     if method.aliases:
         yield "also", ", ".join(method.aliases)
     yield from (("source", _source(source)) for source in method.sources)
@@ -347,8 +346,4 @@ def new(name: str) -> None:
         raise UsageError(f"{path} exists: name another")
     folder.mkdir(parents=True, exist_ok=True)
     write_file(path, [template(name).encode()])
-    click.echo(f"wrote {path}")
-    click.echo(
-        "Next: edit it, then `git lg packs validate`. Packs are part of what you"
-    )
-    click.echo("trust, so `git lg trust` has to be given anew before experiments.")
+    click.echo(f"wrote {path}: edit it, then `git lg packs validate`.\n{_TRUST}")

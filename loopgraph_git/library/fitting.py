@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Method
 
     Files = Mapping[str, str]
+    Knobs = Mapping[str, float | int | str]
 
 _KNOB_CHOICES = 24
 
@@ -44,13 +45,14 @@ class Attempt:
     """A method tried on some code: its state, why, and the files as they would be.
 
     Where the code has the method already, or lacks what it needs, `files` are those
-    that its recipe changes nevertheless.
+    that its recipe changes nevertheless. `knobs` are the settings under which it does.
     """
 
     method: str
     state: State
     why: str = ""
     files: Files = field(default_factory=dict)
+    knobs: Knobs = field(default_factory=dict)
 
 
 def contexts(methods: Sequence[Method], code: str | Files) -> dict[str, Context]:
@@ -92,7 +94,7 @@ def attempt(
     files: Files,
     context: Context,
     *,
-    knobs: Mapping[str, float | int | str] | None = None,
+    knobs: Knobs | None = None,
 ) -> Attempt:
     """Try a method's recipe on some files that it stands to as `context` says.
 
@@ -108,33 +110,35 @@ def attempt(
         return Attempt(
             method=method.id, state=_STATES.get(context.fit, State.BY_HAND), why=why
         )
-    after, why = _applied(method, files, [knobs] if knobs else knob_choices(method))
+    settings = [knobs] if knobs else knob_choices(method)
+    after, chosen, why = _applied(method, files, settings)
     state = State.APPLIES if after else State.NO_PLACE
     return Attempt(
         method=method.id,
         state=_STATES.get(context.fit, state),
         why=context.words or why,
         files=after,
+        knobs=chosen,
     )
 
 
 def _applied(
     method: Method,
     files: Files,
-    choices: Sequence[Mapping[str, float | int | str]],
-) -> tuple[Files, str]:
+    choices: Sequence[Knobs],
+) -> tuple[Files, Knobs, str]:
     """Return what the first setting that changes something makes, or why none does."""
     why = ""
     for knobs in choices:
         try:
-            return recipes.apply_to_files(method, files, knobs=knobs), ""
+            return recipes.apply_to_files(method, files, knobs=knobs), knobs, ""
         except UnchangedError as error:
             why = str(error)
         except RecipeError as error:
             # a step without a place has none under another setting either
             why = str(error)
             break
-    return {}, why.removeprefix(f"{method.id}: ")
+    return {}, {}, why.removeprefix(f"{method.id}: ")
 
 
 def knob_choices(method: Method) -> list[dict[str, float | int | str]]:

@@ -137,8 +137,9 @@ def _in_one_file(steps: Sequence[Operation], source: str, knobs: Knobs) -> str:
 
 
 def _why_not(reasons: Mapping[str, Sequence[str]]) -> str:
-    """Return why no file has a place for a step; of a single file, the bare reason."""
+    """Return why no file has a place for a step; by file where the reasons differ."""
+    if len(reasons) == 1:
+        return next(iter(reasons))
     return "; ".join(
-        f"{', '.join(paths)}: {reason}" if any(paths) else reason
-        for reason, paths in reasons.items()
+        f"{', '.join(paths)}: {reason}" for reason, paths in reasons.items()
     )

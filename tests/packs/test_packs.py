@@ -335,21 +335,6 @@ def test_every_setting_of_the_knobs_applies(name):
     assert len(results - {None}) >= len(choices) - 1
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in FOLLOWS])
-def test_any_other_method_applies_after_it_or_says_why_not(name):
-    once = apply_recipe(METHODS[name], TINY)
-    for other in METHODS.values():
-        excluded = other.id in METHODS[name].conflicts or name in other.conflicts
-        if other.id == name or FOLLOWS.get(other.id, name) != name:
-            continue
-        if excluded:
-            with pytest.raises(RecipeError, match=other.id):
-                apply_recipe(other, once)
-        else:
-            compile(first_change(other.id, once), f"{name}, {other.id}", "exec")
-
-
 @pytest.mark.parametrize(
     "order",
     [

@@ -252,7 +252,7 @@ def test_an_experiment_edits_the_file_where_the_step_has_its_place(toy):
         (b"LEARNING_RATE = (", "train.py: the source does not parse: line 1"),
         (b"LEARNING_RATE = '\xff'", "train.py is not UTF-8 at byte 17"),
         (b"#" * 1_100_000, "train.py is over 1 MiB"),
-        (b"RATE = 1\n", "step 1 (set LEARNING_RATE): train.py: no constant"),
+        (b"RATE = 1\n", "step 1 (set LEARNING_RATE): no constant"),
         (None, "train.py does not exist: name the files to edit"),
     ],
 )
@@ -318,5 +318,5 @@ def test_a_place_that_an_earlier_recipe_took_is_explained(tmp_path):
     )
     toy.lg("packs", "apply", "learning-rate")
     error = toy.lg("packs", "apply", "lower", code=1).stderr
-    assert "step 1 (search LEARNING_RATE = 1e-3): train.py: the text was found" in error
+    assert "step 1 (search LEARNING_RATE = 1e-3): the text was found" in error
     assert "; it applied before seen changed the code" in error
