@@ -43,6 +43,12 @@ _DATED = re.compile(
 _NO_TITLE = re.compile(
     r"untitled|microsoft word|\.(?:dvi|tex|docx?|pdf)\Z", re.IGNORECASE
 )
+_ACCENTS = {
+    "\u00a8": "\u0308", "\u00b4": "\u0301", "\u00af": "\u0304", "\u00b8": "\u0327",
+    "\u02c6": "\u0302", "\u02c7": "\u030c", "\u02d8": "\u0306", "\u02d9": "\u0307",
+    "\u02da": "\u030a", "\u02dc": "\u0303", "\u02dd": "\u030b",
+}  # fmt: skip
+_DRAWN_ACCENT = re.compile(rf"([{''.join(_ACCENTS)}])([A-Za-z\u0131\u0237])")
 _JOINT = re.compile(r"\s*(?:,|;| and )\s*")
 
 
@@ -225,8 +231,15 @@ def _piece(
 
 
 def _readable(text: str) -> str:
-    """Return a text with ligatures and styled letters as plain ones."""
-    return clean(unicodedata.normalize("NFKC", text))
+    """Return a text with ligatures, styled letters and drawn accents as plain ones."""
+    joined = _DRAWN_ACCENT.sub(_accented, text)
+    return clean(unicodedata.normalize("NFKC", joined))
+
+
+def _accented(found: re.Match[str]) -> str:
+    """Put a letter below the accent that was drawn before it, as old TeX fonts do."""
+    letter = {"\u0131": "i", "\u0237": "j"}.get(found[2], found[2])
+    return letter + _ACCENTS[found[1]]
 
 
 def _year_of(pages: list[Page], stamp: str) -> int | None:

@@ -73,7 +73,11 @@ def lines_of(pages: Iterable[Page]) -> list[Line]:
     """Return the lines of the text, page by page."""
     found = [line for page in pages for line in _numbered_off(list(_page_lines(page)))]
     heads = _running_heads(found)
-    return [line for line in found if not _is_furniture(line, heads)]
+    places: dict[int, list[float]] = {}
+    for line in found:
+        places.setdefault(line.page, []).append(line.y)
+    ends = {page: (min(ys), max(ys)) for page, ys in places.items()}
+    return [x for x in found if not _is_furniture(x, heads, ends[x.page])]
 
 
 def _page_lines(page: Page) -> Iterator[Line]:
@@ -186,11 +190,9 @@ def _key(line: Line) -> str:
     return _NUMBERS.sub("0", line.text.casefold())
 
 
-def _is_furniture(line: Line, heads: set[str]) -> bool:
-    if not line.at_edge:
-        return False
-    return (
-        _key(line) in heads
-        or bool(_ONLY_NUMBER.fullmatch(line.text))
-        or bool(_ROMAN.fullmatch(line.text))
-    )
+def _is_furniture(line: Line, heads: set[str], ends: tuple[float, float]) -> bool:
+    """Say whether a line is no text; `ends` are the lowest and highest of its page."""
+    number = _ONLY_NUMBER.fullmatch(line.text) or _ROMAN.fullmatch(line.text)
+    if line.at_edge:
+        return bool(number) or _key(line) in heads
+    return bool(number) and line.y in ends

@@ -1,22 +1,25 @@
-"""Lines as sections: which are headings, where paragraphs end, which words were cut.
+"""Lines as sections: which of them are headings.
 
 A heading is told by its number and its type together, by the outline of the file, or
-by a name that papers give their parts. A word that was cut at a line's end is joined,
-unless the text itself writes it with a hyphen elsewhere.
+by a name that papers give their parts.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from loopgraph_git.library.pdf_paragraphs import (
+    SENTENCE_END,
+    Words,
+    body_size,
+    paragraphs,
+)
 from loopgraph_git.library.section import Section, placed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from loopgraph_git.library.pdf_lines import Line
 
@@ -57,13 +60,6 @@ _NAMES = frozenset(
 }
 _REFERENCES = frozenset(("references", "bibliography"))
 _RUN_IN = re.compile(r"abstract\s*[\u2014\u2013.:-]+\s*", re.IGNORECASE)
-_CUT = re.compile(r"(\w+)-$")
-_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+|[^\W\d_]+")
-_FIRST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_SENTENCE_END = (".", "!", "?", ":", '"', "\u201d", ")")
-_BULLET = re.compile(
-    r"[\u2022\u2023\u25e6\u2219\u25aa\u25cf\u2013*]\s|\(?\d{1,2}[.)]\s"
-)
 _LETTERS = re.compile(r"[^\W\d_]")
 _ENTRY = re.compile(r"[\s.\u2026]\d{1,4}\Z")
 _LONGEST = 120
@@ -73,11 +69,15 @@ _LARGER = 1.12
 
 @dataclass(frozen=True)
 class Heading:
-    """What a line says as a heading; `level` 1 is the highest."""
+    """What a line says as a heading; `level` 1 is the highest.
+
+    `look` is its size and weight, where only those told that it is one.
+    """
 
     number: str
     title: str
     level: int
+    look: tuple[float, bool] | None = None
 
 
 @dataclass
@@ -98,13 +98,13 @@ class Read:
 
 def read_lines(lines: Sequence[Line], outline: Mapping[str, int]) -> Read:
     """Return the sections of a text; `outline` is the level of each title in it."""
-    body = _body_size(lines)
+    body = body_size(lines)
     title, rest = _title(lines, body)
     parts = _parts(rest, body, outline)
     words = Words(line.text for line in lines)
     front, abstract, sections = tuple[str, ...](), "", list[Section]()
     for part in parts:
-        text = "\n\n".join(_paragraphs(part.lines, words))
+        text = "\n\n".join(paragraphs(part.lines, words))
         name = part.heading.title.casefold()
         if name == "abstract" and not abstract:
             abstract = text
@@ -120,13 +120,6 @@ def _section(heading: Heading, text: str, name: str) -> Section:
     place = placed(heading.number, heading.title)
     kind = "references" if name in _REFERENCES else "text"
     return Section(heading.title, heading.level, text, place, kind)
-
-
-def _body_size(lines: Sequence[Line]) -> float:
-    sizes = Counter[float]()
-    for line in lines:
-        sizes[round(line.size, 1)] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 10.0
 
 
 def _title(lines: Sequence[Line], body: float) -> tuple[str, list[Line]]:
@@ -163,8 +156,7 @@ def _parts(
             and _goes_on(before, line, heading)
         ):
             joined = f"{parts[-1].heading.title} {line.text}"
-            known = parts[-1].heading
-            parts[-1].heading = Heading(known.number, joined, known.level)
+            parts[-1].heading = replace(parts[-1].heading, title=joined)
         elif heading:
             parts.append(_Part(heading))
         elif run_in:
@@ -172,6 +164,10 @@ def _parts(
             parts[-1].lines.append(_without(line, run_in.end()))
         else:
             parts[-1].lines.append(line)
+    for part in parts:
+        if part.heading.look:
+            level = finder.levels.get(part.heading.look, part.heading.level)
+            part.heading = replace(part.heading, level=level)
     return parts
 
 
@@ -195,6 +191,8 @@ class _Finder:
         self._outline = outline
         self._last: tuple[str, ...] = ()
         self._letters = 0
+        # headings without a number are of the level of those that look the same
+        self.levels: dict[tuple[float, bool], int] = {}
         self._in_contents = False
 
     def heading(self, line: Line, before: Line | None) -> Heading | None:
@@ -216,6 +214,7 @@ class _Finder:
         stands_out = large or (line.bold and line.size >= self._body * 0.95)
         found = _NUMBER.fullmatch(text) or _APPENDIX.fullmatch(text)
         if found and (heading := self._numbered(found, stands_out=stands_out)):
+            self.levels.setdefault((line.size, line.bold), heading.level)
             return heading
         level = self._outline.get(plain_title(text))
         if level and (stands_out or line.size >= self._body):
@@ -225,7 +224,7 @@ class _Finder:
         larger = self._body * (1.05 if line.bold else 1.15)
         # above the first text stand the authors, however large
         if line.size > larger and self._letters > _FRONT and not text.endswith("."):
-            return Heading("", text, 1)
+            return Heading("", text, 1, (line.size, line.bold))
         return None
 
     def _numbered(self, found: re.Match[str], *, stands_out: bool) -> Heading | None:
@@ -246,7 +245,7 @@ def _alone(line: Line, before: Line | None) -> bool:
     """Say whether a line of one word is not just the end of a paragraph."""
     if before is None or before.page != line.page:
         return True
-    return before.text.endswith(_SENTENCE_END) or before.y - line.y > line.size * 1.5
+    return before.text.endswith(SENTENCE_END) or before.y - line.y > line.size * 1.5
 
 
 def _follows(last: tuple[str, ...], number: tuple[str, ...]) -> bool:
@@ -269,66 +268,3 @@ def plain_title(text: str) -> str:
     found = _NUMBER.fullmatch(text.strip())
     title = found["title"] if found else text
     return " ".join(re.findall(r"\w+", title.casefold()))
-
-
-class Words:
-    """The words that a text writes, to know which were cut at a line's end."""
-
-    def __init__(self, texts: Iterator[str] | Collection[str]) -> None:
-        self._known: Counter[str] = Counter()
-        for text in texts:
-            whole = text.removesuffix("-")
-            self._known.update(word.casefold() for word in _WORD.findall(whole))
-
-    def joined(self, text: str, following: str) -> str:
-        """Return two lines as one, the word between them made whole."""
-        cut = _CUT.search(text)
-        end = _FIRST.match(following)
-        if not cut or not end:
-            return f"{text} {following}"
-        start = cut[1].casefold()
-        whole, hyphened = start + end[0].casefold(), f"{start}-{end[0].casefold()}"
-        compound = "-" in end[0] or end[0][0].isupper()
-        keep = compound or self._known[hyphened] > self._known[whole]
-        return text + following if keep else text[:-1] + following
-
-
-def _paragraphs(lines: Sequence[Line], words: Words) -> Iterator[str]:
-    leading = _leading(lines)
-    held = ""
-    before: Line | None = None
-    for line in lines:
-        if before and held and _new_paragraph(before, line, leading):
-            yield held
-            held = ""
-        if not held:
-            held = line.text
-        elif _BULLET.match(line.text):
-            held = f"{held}\n{line.text}"
-        else:
-            held = words.joined(held, line.text)
-        before = line
-    if held:
-        yield held
-
-
-def _leading(lines: Sequence[Line]) -> float:
-    """Return the usual distance from line to line."""
-    gaps = sorted(
-        before.y - line.y
-        for before, line in pairwise(lines)
-        if before.page == line.page and before.y > line.y
-    )
-    return gaps[len(gaps) // 2] if gaps else 12.0
-
-
-def _new_paragraph(before: Line, line: Line, leading: float) -> bool:
-    ended = before.text.endswith(_SENTENCE_END)
-    if before.page != line.page or before.y < line.y:
-        # a new page or column goes on with the paragraph
-        return ended and line.text[:1].isupper() and before.size != line.size
-    gap = before.y - line.y
-    if gap > leading * 1.4 and not before.text.endswith("-"):
-        return True
-    indented = line.x > before.x + line.size * 0.7
-    return ended and indented

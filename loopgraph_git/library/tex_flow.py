@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from loopgraph_git.library.section import Section, placed
 from loopgraph_git.library.tex_names import LEVELS
+from loopgraph_git.records.texts import HIDDEN
 
-_REF = re.compile(r"\0ref:([^\0]*)\0")
+_REF = re.compile(r"\0(ref|Ref):([^\0]*)\0")
 
 
 class Flow:
@@ -70,7 +71,8 @@ class Numbers:
         self._counts: dict[int, int] = {}
         self._things: dict[str, int] = {}
         self._appendix = False
-        self._current = ""
+        self._current, self._kind = "", ""
+        self._kinds: dict[str, str] = {}
         self.labels: dict[str, str] = {}
 
     def section(self, level: int) -> str:
@@ -84,7 +86,9 @@ class Numbers:
         words = [str(n) for n in parts]
         if self._appendix and 0 < parts[0] <= 26:  # noqa: PLR2004
             words[0] = chr(ord("A") + parts[0] - 1)
-        self._current = ".".join(words)
+        self._current, self._kind = ".".join(words), "Section"
+        if level == LEVELS["chapter"]:
+            self._kind = "Chapter"
         return self._current
 
     def appendix(self) -> None:
@@ -95,12 +99,13 @@ class Numbers:
     def thing(self, kind: str) -> str:
         """Return the number of the next figure, table or equation."""
         self._things[kind] = self._things.get(kind, 0) + 1
-        self._current = str(self._things[kind])
+        self._current, self._kind = str(self._things[kind]), kind.capitalize()
         return self._current
 
     def label(self, key: str) -> None:
         """Remember what was numbered last under a key."""
         self.labels.setdefault(key, self._current)
+        self._kinds.setdefault(key, self._kind)
 
     def unnumbered(self, key: str) -> None:
         """Remember that what a key stands for has no number that is sure."""
@@ -108,14 +113,22 @@ class Numbers:
 
     def resolved(self, text: str) -> str:
         """Return a text with the numbers, or else the keys, that it refers to."""
-        return _REF.sub(
-            lambda found: self.labels.get(found[1]) or f"[{found[1]}]", text
-        )
+        return HIDDEN.sub("", _REF.sub(self._told, text))
+
+    def _told(self, found: re.Match[str]) -> str:
+        number = self.labels.get(found[2])
+        if not number:
+            return f"[{found[2]}]"
+        kind = self._kinds.get(found[2], "")
+        return f"{kind} {number}" if found[1] == "Ref" else number
 
 
-def reference(key: str) -> str:
-    """Return what stands for a number until all of the text is read."""
-    return f"\0ref:{key}\0"
+def reference(key: str, *, named: bool = False) -> str:
+    """Return what stands for a number until all of the text is read.
+
+    With `named` what it is a number of is said too: `Figure 3`.
+    """
+    return f"\0{'Ref' if named else 'ref'}:{key}\0"
 
 
 def finished(parts: list[Part], numbers: Numbers) -> tuple[Section, ...]:

@@ -132,7 +132,7 @@ ARGUMENTS = {
     "protect": "", "unskip": "", "ignorespaces": "", "spacefactor": "", "titleformat":
     "doddddo", "titlespacing": "dddd", "setmainfont": "od", "setsansfont": "od",
     "setmonofont": "od", "lstinputlisting": "od", "VerbatimInput": "od", "pgfmathsetmacro":
-    "dd", "doparttoc": "", "faketableofcontents": "", "ProvidesPackage": "do", "SetMathAlphabet":
+    "dd", "doparttoc": "", "faketableofcontents": "", "ProvidesPackage": "do", "altaffilmark": "d", "altaffiltext": "dd", "SetMathAlphabet":
     "dddddd", "SetSymbolFont": "ddddd", "DeclareSymbolFont": "ddddd",
     "NeedsTeXFormat": "do", "ProvidesFile": "do", "ExecuteOptions": "d",
     "ProcessOptions": "", "DeclareOption": "dd", "IfFileExists": "d",
@@ -219,6 +219,7 @@ REFS = frozenset(
         "fullref",
     ]
 )
+NAMED_REFS = frozenset(("autoref", "cref", "Cref", "fullref"))
 DISPLAYS = frozenset(
     [
         "equation",

@@ -18,6 +18,7 @@ from loopgraph_git.library.tex_names import (
     ARGUMENTS,
     BARE,
     CITES,
+    NAMED_REFS,
     REFS,
     SIGNS,
     SPACES,
@@ -50,6 +51,7 @@ class Text:
             "label": self._label,
             "footnote": self._footnote,
             "footnotetext": self._footnote,
+            "endnote": self._footnote,
             "item": self._item,
             "\\": self._row,
             "par": self._par,
@@ -150,7 +152,7 @@ class Text:
         elif name in CITES:
             self._cite()
         elif name in REFS:
-            self._reference()
+            self._reference(named=name in NAMED_REFS)
         else:
             self._sign(piece, name)
 
@@ -167,8 +169,9 @@ class Text:
             self.drop(ARGUMENTS[name])
         elif name in BARE:
             self._dimension()
-        elif not name[:1].isalpha():
-            self.flow.write(name)
+        elif "@" in name or not name[:1].isalpha():
+            # with an @ it is the inside of some style file
+            self.flow.write("" if "@" in name else name)
         else:
             self._unknown()
 
@@ -209,10 +212,10 @@ class Text:
         words = [self.inline(before), *map(str.strip, keys), self.inline(after)]
         self.flow.write(f"[{', '.join(word for word in words if word)}]")
 
-    def _reference(self) -> None:
+    def _reference(self, *, named: bool) -> None:
         self.source.star()
         keys = self.source.plain().split(",")
-        self.flow.write(", ".join(reference(key.strip()) for key in keys))
+        self.flow.write(", ".join(reference(key.strip(), named=named) for key in keys))
 
     def _label(self) -> None:
         self.numbers.label(self.source.plain())

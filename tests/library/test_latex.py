@@ -120,6 +120,8 @@ def test_the_paper_is_found_among_what_came_with_it():
          "kept kept [not an option]"),
         (r"\href{http://x}{text} \vspace*{2em}here \hskip 2pt there", "text here there"),
         (r"``quoted'' --- `once' -- don't", "\"quoted\" \u2014 'once' \u2013 don't"),
+        (r"\section{A}\label{a}\autoref{a}, \ref{a} and \cref{none}",
+         "Section 1, 1 and [none]"),
         (r"\textbf{un\-break\-able} ca\~non", "unbreakable cañon"),
     ],
 )  # fmt: skip

@@ -84,6 +84,29 @@ def test_words_cut_at_the_end_of_a_line_are_whole_again():
     )
 
 
+def test_a_footnote_does_not_tear_a_sentence():
+    layout = Layout(head="")
+    layout.paragraph(prose(3, 4))
+    layout.row("This sentence is not")
+    layout.row("A footnote below.", size=7)
+    layout.y = 0
+    layout.row("at its end.")
+    document = read_document(pdf(layout.pages), "x.pdf")
+    assert "This sentence is not at its end.\n\nA footnote below." in (
+        document.sections[0].text
+    )
+
+
+def test_accents_that_are_drawn_apart_come_to_their_letters():
+    layout = Layout(head="")
+    layout.row("G\u00a8odel, Fran\u00b8cois, na\u00a8ive, \u02c6Ile \u00b4elan")
+    document = read_document(pdf(layout.pages), "x.pdf")
+    assert (
+        document.sections[0].text
+        == "G\u00f6del, Fran\u00e7ois, na\u00efve, \u00cele \u00e9lan"
+    )
+
+
 def test_the_outline_tells_headings_that_look_like_text():
     layout = Layout(head="")
     for title in ("Of rates", "Of batches"):
@@ -171,6 +194,7 @@ def test_any_file_is_a_document_or_the_one_error(data):
         read_document(data, "any")
 
 
+@pytest.mark.long
 def test_a_page_that_draws_for_ever_is_left_out():
     pages = [*paper().pages[:1], [Row("x " * 11_000_000, 54, 400)]]
     started = time.perf_counter()
