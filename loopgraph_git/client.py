@@ -165,7 +165,7 @@ class ResearchFSClient(Closing):
         self.store.close()
 
     def ingest(self, *targets: str, **wishes: Unpack[Wishes]) -> Found[Ingested]:
-        """Take in papers, files, folders and packs; see docs/ingest.md.
+        """Take in papers, files, repositories and packs; see docs/ingest.md.
 
         Nothing is fetched twice. What failed is in the answer too, with its `error`.
         """

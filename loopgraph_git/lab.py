@@ -267,7 +267,7 @@ class Lab(Closing):
         return self.client.search(query, k=k, kinds=kinds, prefix=prefix, code=code)
 
     def ingest(self, *targets: str, **wishes: Unpack[Wishes]) -> Found[Ingested]:
-        """Take in papers, files, folders and packs; see docs/ingest.md.
+        """Take in papers, files, repositories and packs; see docs/ingest.md.
 
         What failed is in the answer too, with its `error`. Raises StoreKeptError
         where nothing can be kept.

@@ -37,7 +37,7 @@ _COMMANDS = {
     "suggest": ("research", "Say what to try next, and why."),
     "why": ("why", "Trace a commit, a line or a method back to its source."),
     "packs": ("packs", "List, show, check, apply and write methods."),
-    "ingest": ("ingest", "Take in papers, files and packs."),
+    "ingest": ("ingest", "Take in papers, files, repositories and packs."),
     "sync": ("sync", "Share experiments with other clones over a git remote."),
     "hooks": ("hooks", "Pin what you and your agents commit, as it happens."),
     "import": ("exchange", "Adopt an experiment log: results.tsv, CSV or JSON lines."),

@@ -1,4 +1,4 @@
-"""`ingest`: papers, files and packs, taken into the memory."""
+"""`ingest`: papers, files, repositories and packs, taken into the memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loopgraph_git.ingest.taken import Ingested
 
 _METHODS = 8
+_SHORT = 12
 _LEFT_OUT = 3
 _HOW = {"latex": "the LaTeX source", "pdf": "the PDF", "abstract": "the abstract alone"}
 
@@ -45,13 +46,14 @@ def ingest(
     list_: bool,
     json_: bool,
 ) -> None:
-    """Take in papers, files and packs, to be searched and cited.
+    """Take in papers, files, repositories and packs, to be searched and cited.
 
     \b
     arxiv:2002.05202, a URL of arXiv    a paper; with v1 that version
     'search:muon optimizer'             the first papers that arXiv finds
     paper.pdf, notes.md, a folder       what is in the file or the folder
     paper/, paper.tar.gz                the LaTeX source of a paper
+    github:OWNER/NAME[@REV], file://    the code and the pages of a repository
     mine.yml                            a pack of methods, for .loopgraph/packs/
 
     What was fetched is kept in this clone and not asked for twice: interrupted,
@@ -114,7 +116,9 @@ def _tell(item: Ingested) -> None:
             said = f"{item.target}: {said}"
         click.echo(f"git-lg: {render.block(said)}", err=True)
         return
-    click.secho(render.plain(f"{item.key} {item.version}"), bold=True, nl=False)
+    click.secho(
+        render.plain(f"{item.key} {item.version[:_SHORT]}"), bold=True, nl=False
+    )
     click.echo(f"  {render.plain(item.title)}")
     for line in _lines(item):
         click.echo(f"  {render.plain(line)}")

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import LoopGraphError, UsageError
-from loopgraph_git.ingest import files, targets
+from loopgraph_git.errors import LoopGraphError
+from loopgraph_git.ingest import files, targets, visiting
 from loopgraph_git.ingest.packing import take_pack
 from loopgraph_git.ingest.papers import ABSTRACT, full_text
 from loopgraph_git.ingest.taken import Came, Ingested
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from loopgraph_git.git.visit import Address
     from loopgraph_git.ingest.papers import Text
     from loopgraph_git.library.arxiv import Arxiv, ArxivId, Entry
     from loopgraph_git.library.section import Document
@@ -71,11 +72,8 @@ class Intake:
                 yield from self._files(path)
             case targets.Pack(text, path):
                 yield take_pack(text, path, self.packs, dry_run=self.dry_run)
-            case targets.Repository(text):
-                raise UsageError(
-                    f"{text}: repositories are not taken in yet: clone it, and give "
-                    "its notes or its README"
-                )
+            case targets.Repository(text, address):
+                yield self._repository(text, address)
 
     def _search(self, text: str, query: str) -> Iterator[Ingested]:
         self.say(f"searching arXiv for {query}")
@@ -177,6 +175,27 @@ class Intake:
         )
         came = Came.NEWER if versions and not same else Came.NEW
         return Ingested.of(text, came, self._put(entry, document, [data]))
+
+    def _repository(self, text: str, address: Address) -> Ingested:
+        versions = self.shelf.versions(address.key)
+        same = [item for item in versions if item.target == text]
+        # to look at a repository on this machine costs nothing
+        local = address.url.startswith("file:")
+        if same and not (self.refresh or local):
+            return Ingested.of(text, Came.KNOWN, same[-1])
+        if self.dry_run:
+            return Ingested.would(text, visiting.paper_of(address))
+        self.say(f"visiting {text}")
+        found = visiting.look(self.shelf.folder, address)
+        known = [item for item in versions if item.paper.version == found.commit]
+        if known:
+            return Ingested.of(text, Came.KNOWN, known[-1])
+        self.say(f"reading {len(found.files)} files of {text}")
+        document = visiting.read(self.shelf.folder, address, found)
+        paper = visiting.paper_of(address, found.commit)
+        entry = Shelved(paper=paper, target=text, how=document.kind)
+        came = Came.NEWER if versions else Came.NEW
+        return Ingested.of(text, came, self._put(entry, document, []))
 
     def _named(self, path: Path) -> str:
         """Return the path of a file from the root, or its whole path."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.git.visit import Address, find_address
+from loopgraph_git.ingest.visiting import named
 from loopgraph_git.library.arxiv import ArxivId, find_id
 
 _SEARCH = "search:"
 _ARXIV = "arxiv:"
-_GITHUB = re.compile(
-    r"(?:github:|https://github\.com/)"
-    r"(?P<owner>[A-Za-z0-9][A-Za-z0-9-]{0,38})/(?P<name>[A-Za-z0-9._-]{1,100}?)"
-    r"(?:\.git)?/?(?:@(?P<rev>[^\s@]{1,200}))?"
-)
-_FILE_URL = re.compile(r"(?P<url>file://[^@]+)(?:@(?P<rev>[^\s@/]{1,200}))?")
+_PAGES = (".pdf", ".html", ".htm", ".md", ".txt", ".gz", ".tgz", ".tex")
 _PACKS = (".yml", ".yaml")
 
 
@@ -54,12 +50,10 @@ class Pack:
 
 @dataclass(frozen=True)
 class Repository:
-    """A git repository, at its default branch where no `rev` is given."""
+    """A git repository of others."""
 
     text: str
-    key: str
-    url: str
-    rev: str = ""
+    address: Address
 
 
 Target = Paper | Search | Files | Pack | Repository
@@ -97,21 +91,20 @@ def _path(text: str, path: Path) -> Target:
     if path.suffix.lower() in _PACKS and path.is_file():
         return Pack(text, path)
     if path.is_dir() and (path / ".git").exists():
-        url = path.resolve().as_uri()
-        return Repository(text, url, url)
+        return _repository(path.resolve().as_uri())
     return Files(text, path)
 
 
 def _repository(text: str) -> Repository:
-    found = _GITHUB.fullmatch(text)
-    if found is not None:
-        name = f"{found['owner']}/{found['name']}"
-        url = f"https://github.com/{name}.git"
-        return Repository(text, f"github:{name}", url, found["rev"] or "")
-    found = _FILE_URL.fullmatch(text)
-    if found is not None:
-        return Repository(text, found["url"], found["url"], found["rev"] or "")
-    raise UsageError(
-        f"{text!r} is nothing that can be taken in: give arxiv:ID, search:WORDS, a "
-        "file or a folder that exists, github:OWNER/NAME, or a file:// repository"
-    )
+    address = find_address(text)
+    if text.startswith("http") and PurePath(text).suffix.lower() in _PAGES:
+        raise UsageError(
+            f"{text}: is fetched from arXiv alone: save it, and give the file"
+        )
+    if address is None:
+        raise UsageError(
+            f"{text!r} is nothing that can be taken in: give arxiv:ID, search:WORDS, a "
+            "file or a folder that exists, github:OWNER/NAME, or a file:// repository"
+        )
+    # an address may have a password in it, a name has none
+    return Repository(named(address), address)
