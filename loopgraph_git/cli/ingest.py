@@ -70,7 +70,7 @@ def ingest(
         return
     found: list[Ingested] = []
     for target in targets:
-        with _told() as say:
+        with _told() as say, _interruptible():
             came = lab.ingest(
                 target, limit=limit, refresh=refresh, dry_run=dry_run, say=say
             )
@@ -81,6 +81,15 @@ def ingest(
     _print(found, json_=json_)
     if any(item.error for item in found):
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("note: what was read is kept: the same command goes on", err=True)
+        raise
 
 
 @contextmanager

@@ -138,7 +138,9 @@ def _method(method: Known, ranked: Suggested | None = None) -> _Node:
     if ranked is not None:
         title += f"; suggestion {ranked.rank}, score {render.number(ranked.score)}"
     cited = tuple(_cited(item) for item in method.cited)
-    return _Node(f"method {method.id}: {title}", cited)
+    others = tuple(_cited(item) for item in method.mentioned)
+    also = (_Node("also mentioned in", others),) if others else ()
+    return _Node(f"method {method.id}: {title}", (*cited, *also))
 
 
 def _cited(item: Cited) -> _Node:

@@ -170,16 +170,20 @@ class Fetcher:
         limit: int,
     ) -> bytes:
         began, data = time.monotonic(), bytearray()
-        while piece := response.read(_PIECE):
+        # `read` would wait for a whole piece, however slowly it comes
+        while piece := response.read1(_PIECE):
             data += piece
             if len(data) > limit:
                 _refuse(url, limit)
             if time.monotonic() - began > self.deadline:
                 raise FetchError(f"{url}: not whole after {self.deadline:.0f} s")
-        expected = response.headers.get("Content-Length", "")
+        headers = response.headers
+        # what comes in chunks says itself where it ends
+        chunked = "Transfer-Encoding" in headers
+        expected = "" if chunked else headers.get("Content-Length", "")
         if expected.isascii() and expected.isdigit() and int(expected) > len(data):
             raise _AgainError(f"ended after {len(data)} of {expected} bytes")
-        if response.headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip"):
+        if headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip"):
             return _unpacked(bytes(data), url, limit)
         return bytes(data)
 

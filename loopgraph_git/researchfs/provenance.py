@@ -24,6 +24,13 @@ _CITED = """\
 SELECT p.id, p.key, p.title, p.authors, p.year, p.url, p.version, s.title, s.place
   FROM method_sources s JOIN papers p ON p.id = s.paper
  WHERE s.method = ? ORDER BY s.ord"""
+_MENTIONED = """\
+SELECT p.id, p.key, p.title, p.authors, p.year, p.url, p.version, '', '',
+       c.title, c.place, c.body, c.ord
+  FROM mentions t JOIN chunks c ON c.id = t.chunk JOIN papers p ON p.id = c.paper
+ WHERE t.method = ?
+   AND p.id NOT IN (SELECT paper FROM method_sources WHERE method = t.method)
+ ORDER BY t.times DESC, p.key, c.ord"""
 _PASSAGES = """\
 SELECT c.id, c.origin, c.ord, c.place, coalesce(t.times, 0)
   FROM chunks c LEFT JOIN mentions t ON t.chunk = c.id AND t.method = ?
@@ -32,6 +39,7 @@ _PASSAGE = "SELECT title, place, body, ord FROM chunks WHERE id = ?"
 _HEADED = re.compile(r"(?:sections?|sec\.|appendix|§)\s*", re.IGNORECASE)
 _LISTED = re.compile(r"\s*(?:[,;]|\band\b)\s*")
 _IN_IT, _BELOW_IT = 2, 1
+_MORE = 3
 _ASKED = """\
 SELECT r.record, q.goal, r.ts / 1000, coalesce(e.oid, '')
   FROM retrievals q JOIN records r USING(id)
@@ -66,7 +74,10 @@ class Cited:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A method and its sources; `title` is empty for one that no pack defines."""
+    """A method and its sources; `title` is empty for one that no pack defines.
+
+    `mentioned` are passages of other papers that were ingested, the best of each.
+    """
 
     id: str
     title: str
@@ -74,6 +85,7 @@ class Known:
     pack: str
     summary: str
     cited: tuple[Cited, ...]
+    mentioned: tuple[Cited, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,22 +137,38 @@ def known(store: Store, method: str) -> Known | None:
         cited=tuple(
             _cited(store, row, title, item) for item in store.db.rows(_CITED, row)
         ),
+        mentioned=tuple(_mentioned(store, row)),
     )
 
 
+def _mentioned(store: Store, method: int) -> list[Cited]:
+    """Return what other papers say of a method: of each that mentions it, one passage."""
+    best: dict[str, Cited] = {}
+    for row in store.db.rows(_MENTIONED, method):
+        *paper, head, section, body, number = row
+        made = _said(tuple(paper), (head, section, body, number))
+        best.setdefault(made.paper.key, made)
+    return list(best.values())[:_MORE]
+
+
 def _cited(store: Store, method: int, title: str, row: tuple[Any, ...]) -> Cited:
-    paper, key, named, authors, year, url, version, cited_as, place = row
-    passage = _passage(store, method, title, paper, place)
-    head, section, body, number = passage or ("", "", "", None)
+    found = _passage(store, method, title, paper=row[0], said=row[-1])
+    return _said(row, found or ("", "", "", None))
+
+
+def _said(row: tuple[Any, ...], passage: tuple[str, str, str, int | None]) -> Cited:
+    _, key, named, authors, year, url, version, cited_as, place = row
+    head, section, body, number = passage
+    paper = Paper(
+        key=key,
+        title=named or cited_as,
+        authors=authors,
+        year=year,
+        url=url,
+        version=version,
+    )
     return Cited(
-        paper=Paper(
-            key=key,
-            title=named or cited_as,
-            authors=authors,
-            year=year,
-            url=url,
-            version=version,
-        ),
+        paper=paper,
         place=place or section,
         title=head,
         passage=body[:_EXCERPT],
@@ -150,7 +178,7 @@ def _cited(store: Store, method: int, title: str, row: tuple[Any, ...]) -> Cited
 
 
 def _passage(
-    store: Store, method: int, title: str, paper: int, said: str
+    store: Store, method: int, title: str, *, paper: int, said: str
 ) -> tuple[str, str, str, int | None] | None:
     """Return the passage of a paper that a method comes from: title, place, text, ord.
 

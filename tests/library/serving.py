@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import tarfile
@@ -15,7 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `promised` is a length that is not kept, `drop` hangs up at once."""
+    """One answer; `promised` is a length that is not kept, `drop` hangs up at once.
+
+    It begins `slow` seconds late, and pauses `drip` seconds after every byte.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -23,6 +27,7 @@ class Reply:
     promised: int = 0
     drop: bool = False
     slow: float = 0.0
+    drip: float = 0.0
 
 
 class Server(ThreadingHTTPServer):
@@ -95,7 +100,13 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body)
+        if not reply.drip:
+            self.wfile.write(reply.body)
+            return
+        with contextlib.suppress(OSError):
+            for byte in reply.body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(reply.drip)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

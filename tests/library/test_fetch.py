@@ -59,6 +59,7 @@ def test_a_server_that_stays_busy_is_left_alone(server, fetcher):
     assert len(server.asked) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_honoured(server, fetcher, form):
     # a date has whole seconds: up to one of them is gone at once
@@ -97,10 +98,25 @@ def test_a_truncated_body_is_never_taken_for_the_whole(server, fetcher):
         fetcher.get(f"{server.url}/y")
 
 
+def test_a_truncated_body_of_unknown_length_is_noticed_too(server, fetcher):
+    chunked = {"Transfer-Encoding": "chunked"}
+    whole = Reply(b"5\r\nhello\r\n0\r\n\r\n", headers=chunked)
+    server.answer("/x", Reply(b"5\r\nhello\r\n", headers=chunked), whole)
+    assert fetcher.get(f"{server.url}/x").data == b"hello"
+    assert len(server.asked) == 2
+
+
 def test_a_silent_server_is_given_up(server, fetcher):
     server.answer("/x", Reply(b"late", slow=0.4))
     hasty = Fetcher(interval=0, attempts=1, timeout=0.1, turns=fetcher.turns)
     with pytest.raises(FetchError, match="timed out"):
+        hasty.get(f"{server.url}/x")
+
+
+def test_a_server_that_drips_for_ever_is_given_up(server, fetcher):
+    server.answer("/x", Reply(b"drip" * 100, drip=0.02))
+    hasty = Fetcher(interval=0, timeout=5, deadline=0.1, turns=fetcher.turns)
+    with pytest.raises(FetchError, match="not whole after 0 s"):
         hasty.get(f"{server.url}/x")
 
 
@@ -185,6 +201,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.long
 def test_two_processes_take_turns(server, tmp_path):
     server.answer("/x", b"here")
     asking = [
@@ -202,6 +219,7 @@ def test_two_processes_take_turns(server, tmp_path):
     assert sum(gaps) >= 1.1, gaps
 
 
+@pytest.mark.long
 def test_what_a_server_asked_for_holds_for_other_processes(server, fetcher):
     server.answer("/x", Reply(status=429, headers={"Retry-After": "1"}), b"here")
     one_try = Fetcher(interval=0, attempts=1, turns=fetcher.turns)

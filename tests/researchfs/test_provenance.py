@@ -152,3 +152,17 @@ def test_a_paper_that_says_nothing_of_it_leaves_the_word_to_the_pack(store):
     assert (cited.chunk, cited.passage) == ("", "of the pack")
     assert store.mentioned("arxiv:2002.05202") == {}
     assert store.check() == []
+
+
+def test_what_others_say_of_it_is_told_after_its_sources(store):
+    told(store, ("1 A", "SwiGLU"))
+    for name in "dabc":
+        paper = Paper(key=f"file:{name}.md", title=name)
+        made = Chunk(paper=paper.key, ord=0, title="t", body=f"of {name}", place="p")
+        store.put_shelved([Ingest(paper, "entry", "markdown", [made])])
+    rows = [row for row, text in shelved.passages(store.db) if "of " in text]
+    shelved.put_mentions(store.db, [(row, {"swiglu": 2}) for row in rows])
+    found = provenance.known(store, "swiglu").mentioned
+    assert [(item.chunk, item.passage) for item in found] == [
+        ("file:a.md#0", "of a"), ("file:b.md#0", "of b"), ("file:c.md#0", "of c"),
+    ]  # fmt: skip
