@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened, sandbox_level
 from loopgraph_git.cli.progress import Shown, Stop
+from loopgraph_git.cli.sessions import run_sessions
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
@@ -20,7 +22,6 @@ from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.confirm import confirm
 from loopgraph_git.loop.endpoints import endpoint
 from loopgraph_git.loop.honesty import doubted
-from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import ChatProposer, Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.session import Options
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--session", help="Its name; the default is the branch you are on.")
 @click.option("--seed", default=0, show_default=True, help="The seed of every run.")
 @sandbox_level
+@click.option("--gpus", help="Sessions side by side: 0,1 or all; -n is for each.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tried, and why not.")
 @click.option("--confirm", "confirm_", is_flag=True, help="Measure the winner again.")
 @click.option(
@@ -76,6 +78,7 @@ def experiment(  # noqa: PLR0913  one parameter an option
     session: str | None,
     seed: int,
     sandbox: Level | None,
+    gpus: str | None,
     dry_run: bool,
     confirm_: bool,
     pairs: int,
@@ -107,7 +110,8 @@ def experiment(  # noqa: PLR0913  one parameter an option
         confirming(lab, options, pairs, quiet=quiet, json_=json_)
         return
     meter = Meter(max_tokens=max_tokens, max_cost_usd=max_cost)
-    made = _proposer(
+    made = partial(
+        _proposer,
         proposer or lab.config.proposer,
         model or lab.config.chat_model,
         provider,
@@ -115,8 +119,9 @@ def experiment(  # noqa: PLR0913  one parameter an option
     )
     options = Options(session=name, n=n, hours=hours, seed=seed, sandbox=sandbox)
     with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
-        ended = Loop(lab, made, options, progress=shown, should_stop=stop).run()
-        shown.say(f"{len(ended.experiments)} experiments on lg/{name}: {ended.why}")
+        ended = run_sessions(
+            lab, made, options, gpus=gpus, shown=shown, should_stop=stop
+        )
         if meter.total.requests:
             shown.say(f"the LLM: {meter.total}")
     if json_:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -144,3 +145,19 @@ class Shown(Closing):
             return
         if self.best is None or self.metric.gain(self.best, value) > 0:
             self.best = value
+
+
+class Prefixed(Shown):
+    """One of several sessions on one screen: whole lines, each with its name."""
+
+    _turns = threading.Lock()
+
+    def __init__(self, screen: Shown, name: str) -> None:
+        super().__init__(screen.metric, quiet=screen.quiet)
+        self._screen = screen
+        self._name = name
+
+    def say(self, text: str) -> None:
+        """Print one line, under the name of the session."""
+        with self._turns:
+            self._screen.say(f"{self._name} | {text}")

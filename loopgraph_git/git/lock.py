@@ -34,6 +34,15 @@ def locked(path: Path, *, seconds: float = 60.0, what: str = "") -> Iterator[Non
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Say whether somebody holds the lock at this moment."""
+    try:
+        with path.open("rb") as handle:
+            return not _taken(handle.fileno())
+    except FileNotFoundError:
+        return False
+
+
 def _taken(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

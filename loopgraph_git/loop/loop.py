@@ -17,6 +17,7 @@ from loopgraph_git.errors import (
     LoopGraphError,
 )
 from loopgraph_git.git import commits, refs, trailers, worktree
+from loopgraph_git.git.lock import locked
 from loopgraph_git.loop import (
     fingerprint,
     gate,
@@ -24,6 +25,7 @@ from loopgraph_git.loop import (
     plateau,
     results_tsv,
     runner,
+    under_way,
 )
 from loopgraph_git.loop.journal import Entry, Journal, Plan, Stage
 from loopgraph_git.loop.proposers import Proposal, Proposer, Request
@@ -147,8 +149,23 @@ class Loop:
     def one(self) -> None:
         """Run one experiment from its question to its place in the index."""
         request, retrieval = self.retrieve()
-        proposal = self.check(self.proposer.propose(request), request)
-        self.finish(self.begin(proposal, retrieval))
+        entry = None
+        while entry is None:
+            entry = self._begun(self.proposer.propose(request), request, retrieval)
+        self.finish(entry)
+
+    def _begun(
+        self, proposal: Proposal, request: Request, retrieval: str
+    ) -> Entry | None:
+        """Begin with a proposal, unless another session did so meanwhile."""
+        with locked(self.repo.home / "journal" / "_begin.lock", what="another session"):
+            if not proposal.failure and self._elsewhere(proposal.files):
+                return None
+            return self.begin(self.check(proposal, request), retrieval)
+
+    def _elsewhere(self, files: Mapping[str, str]) -> str:
+        folder = self.repo.home / "journal"
+        return under_way.elsewhere(folder, self.options.session, files)
 
     def finish(self, entry: Entry | None) -> None:
         """Take an experiment from the stage it is at to its end."""
@@ -190,6 +207,9 @@ class Loop:
         self, before: Mapping[str, str], after: Mapping[str, str], protocol: str
     ) -> None:
         gate.check(before, after, config=self.config)
+        session = self._elsewhere(after)
+        if session:
+            raise EditError(f"the same code is being tried by the session {session}")
         earlier = self.lab.tried(before, after, protocol=protocol)
         if earlier is not None:
             came = f"{earlier.verdict or earlier.status}, {earlier.reason}"

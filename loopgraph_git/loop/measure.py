@@ -7,16 +7,26 @@ import math
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.git import worktree
-from loopgraph_git.loop import channel, fingerprint, honesty, lint, runner, summary
+from loopgraph_git.loop import (
+    channel,
+    endings,
+    fingerprint,
+    honesty,
+    lint,
+    runner,
+    summary,
+)
 from loopgraph_git.loop.cage import Level, Place, caged, hidden_in, needed
 from loopgraph_git.records import Result, Status, fitted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from loopgraph_git.config import Config
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Oid
@@ -43,6 +53,7 @@ class Job:
     log: Path
     level: Level = Level.RLIMITS
     flags: tuple[lint.Flag, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 def session_run_id(repo: Repo, session: str) -> str:
@@ -92,6 +103,7 @@ def _run(
         **{name: str(cache / folder) for name, folder in _CACHES.items()},
         **(told.env(seen) if supported else {}),
         **({_CHECKPOINT: str(seen / "checkpoint")} if config.evaluate else {}),
+        **job.env,
         runner.RUN_ID: job.run_id,
         _SEED: str(job.seed),
         _BUDGET: f"{config.budget_seconds:g}",
@@ -224,7 +236,7 @@ def said(
         others = {key: item for key, item in printed.items() if key != name}
         found, lie = {**others, **told}, channel.differs(printed, told, name)
     value = summary.metric_value(found, name)
-    status, reason = runner.status_of(ended, value)
+    status, reason = endings.status_of(ended, value)
     ok = status is Status.OK
     result = Result(
         status=status,

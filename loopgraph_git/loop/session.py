@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from loopgraph_git.loop.devices import NvidiaSmi
 
 if TYPE_CHECKING:
     from loopgraph_git.loop.cage import Level
+    from loopgraph_git.loop.devices import Device, Devices
     from loopgraph_git.records import Experiment, Result
 
 
@@ -42,7 +45,8 @@ class Progress(Protocol):
 class Options:
     """What one call sets out to do; without `n` and `hours` it goes on and on.
 
-    Without `sandbox` the runs get the best level that the machine has.
+    Without `sandbox` the runs get the best level that the machine has, without
+    `device` all the devices that they can see.
     """
 
     session: str
@@ -50,6 +54,8 @@ class Options:
     hours: float | None = None
     seed: int = 0
     sandbox: Level | None = None
+    device: Device | None = None
+    devices: Devices = field(default_factory=NvidiaSmi)
 
 
 @dataclass(frozen=True, kw_only=True)

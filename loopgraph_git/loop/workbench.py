@@ -10,6 +10,7 @@ from loopgraph_git.errors import LoopGraphError
 from loopgraph_git.git import worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.loop import (
+    devices,
     fingerprint,
     gate,
     honesty,
@@ -58,6 +59,7 @@ class Workbench:
         least = Level[lab.config.sandbox.upper()]
         self.level = sandbox.chosen(options.sandbox, least)
         progress.say(f"sandbox: {sandbox.keeps(self.level)}")
+        self.devices, self.device = options.devices, options.device
         self.run_id = measure.session_run_id(lab.repo, options.session)
 
     def move(self, commit: Oid) -> None:
@@ -75,7 +77,13 @@ class Workbench:
         job = self._job(commit, seed)
         if edited:
             job = replace(job, flags=self._flags(edited, commit))
-        return honesty.doubted(self.lab, measure.train(job, watch))
+        own = [self.device] if self.device else devices.visible(self.devices)
+        with devices.lent(
+            self.devices, own, say=self.progress.say, should_stop=self.should_stop
+        ) as lease:
+            result = measure.train(job, watch)
+        result = replace(result, flags=(*result.flags, *lease.flags))
+        return honesty.doubted(self.lab, result)
 
     def _flags(self, edited: Oid, commit: Oid) -> tuple[lint.Flag, ...]:
         config = self.lab.config
@@ -98,6 +106,7 @@ class Workbench:
             run_id=f"{self.run_id}{name}",
             log=self.lab.repo.home / "logs" / name,
             level=self.level,
+            env=self.device.env if self.device else {},
         )
 
     def measure_baseline(self, tip: Oid, platform: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loopgraph_git.loop import runner, summary
+from loopgraph_git.loop import endings, runner, summary
 from loopgraph_git.records import Status
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def train(
         env=runner.training_env({runner.RUN_ID: run_id}),
     )
     found = summary.parse_summary(ended.tail)
-    return ended, runner.status_of(ended, summary.metric_value(found, "val_bpb"))
+    return ended, endings.status_of(ended, summary.metric_value(found, "val_bpb"))
 
 
 def test_a_run_that_prints_its_metric_is_ok(tmp_path):
@@ -66,7 +66,7 @@ def test_a_command_that_does_not_exist_is_a_crash_in_words(tmp_path):
         limits=runner.Limits(wall_clock_seconds=5),
         env=runner.training_env({}),
     )
-    status, reason = runner.status_of(ended, None)
+    status, reason = endings.status_of(ended, None)
     assert status is Status.CRASH
     assert reason == "no-such-program: No such file or directory"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loopgraph_git.errors import SandboxError
-from loopgraph_git.loop import cage, runner, sandbox
+from loopgraph_git.loop import cage, endings, runner, sandbox
 from loopgraph_git.loop.cage import Level, Place, caged
 from loopgraph_git.records import Status
 from tests.conftest import SOURCE, git
@@ -62,7 +62,7 @@ def attempt(tmp_path: Path, level: Level, code: str, *words: str, **limits: floa
         env=env,
         cage=caged(level, place),
     )
-    return ended, runner.status_of(ended, None)
+    return ended, endings.status_of(ended, None)
 
 
 def test_a_run_has_its_worktree_its_temporary_folder_and_its_python(tmp_path, level):
