@@ -15,7 +15,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zlib
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from loopgraph_git.errors import AbsentError, FetchError
 from loopgraph_git.library.turns import LONGEST_WAIT, turn, user_folder
+from loopgraph_git.library.unpack import gunzip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -37,7 +37,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _BUSY = (429, 500, 502, 503, 504)
 _MOST_REDIRECTS = 5
 _LONGEST_PAUSE = 60.0
-_GZIP = zlib.MAX_WBITS | 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,29 +260,6 @@ def _unpacked(data: bytes, url: str, limit: int) -> bytes:
         _refuse(url, limit)
     except ValueError as error:
         raise _AgainError(f"the answer cannot be unpacked ({error})") from error
-
-
-def gunzip(data: bytes, limit: int) -> bytes:
-    """Return what gzip packed; every member of it.
-
-    Raises OverflowError for more than `limit` bytes, ValueError for what is no gzip
-    or ends early.
-    """
-    made, left = bytearray(), data
-    if not left.startswith(b"\x1f\x8b"):
-        raise ValueError("it is no gzip")
-    while left.startswith(b"\x1f\x8b"):
-        unpacker = zlib.decompressobj(_GZIP)
-        try:
-            made += unpacker.decompress(left, limit + 1 - len(made))
-        except zlib.error as error:
-            raise ValueError(str(error)) from error
-        if len(made) > limit:
-            raise OverflowError
-        if not unpacker.eof:
-            raise ValueError("it ends early")
-        left = unpacker.unused_data
-    return bytes(made)
 
 
 def _seconds(text: str) -> float:

@@ -27,7 +27,7 @@ TOTAL_LIMIT = 256 << 20
 
 _NAMED = 20
 _GZIP = b"\x1f\x8b"
-_STEP = 1 << 20
+_WITH_HEADER = 31
 
 
 @dataclass(frozen=True)
@@ -54,32 +54,40 @@ def is_tar(data: bytes) -> bool:
     return True
 
 
-def unzipped(data: bytes, name: str) -> bytes:
-    """Return what gzipped bytes hold; raises DocumentError where it is too much."""
-    found = io.BytesIO()
-    # a file may be several that were put one after the other
-    while data.startswith(_GZIP):
-        stream = zlib.decompressobj(wbits=31)
+def gunzip(data: bytes, limit: int) -> bytes:
+    """Return what gzip packed; every member of it.
+
+    Raises OverflowError for more than `limit` bytes, ValueError for what is no gzip
+    or ends early.
+    """
+    made, left = bytearray(), data
+    if not is_gzip(left):
+        raise ValueError("it is no gzip")
+    while is_gzip(left):
+        unpacker = zlib.decompressobj(_WITH_HEADER)
         try:
-            while not stream.eof:
-                part = stream.decompress(data, _STEP)
-                data = stream.unconsumed_tail
-                if not part and not data:
-                    break
-                if found.tell() + len(part) > TOTAL_LIMIT:
-                    raise DocumentError(
-                        f"{name} unpacks to more than {TOTAL_LIMIT >> 20} MB: "
-                        "unpack it yourself, and give the file that you mean"
-                    )
-                found.write(part)
+            made += unpacker.decompress(left, limit + 1 - len(made))
         except zlib.error as error:
-            raise DocumentError(
-                f"{name} is damaged ({error}): fetch it again"
-            ) from error
-        if not stream.eof:
-            raise DocumentError(f"{name} ends too early: fetch it again")
-        data = stream.unused_data
-    return found.getvalue()
+            raise ValueError(str(error)) from error
+        if len(made) > limit:
+            raise OverflowError
+        if not unpacker.eof:
+            raise ValueError("it ends early")
+        left = unpacker.unused_data
+    return bytes(made)
+
+
+def unzipped(data: bytes, name: str) -> bytes:
+    """Return what a gzipped file holds; raises DocumentError where it is too much."""
+    try:
+        return gunzip(data, TOTAL_LIMIT)
+    except OverflowError as error:
+        raise DocumentError(
+            f"{name} unpacks to more than {TOTAL_LIMIT >> 20} MB: "
+            "unpack it yourself, and give the file that you mean"
+        ) from error
+    except ValueError as error:
+        raise DocumentError(f"{name} is damaged ({error}): fetch it again") from error
 
 
 def unpacked(data: bytes, name: str) -> Unpacked:

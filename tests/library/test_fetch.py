@@ -13,8 +13,9 @@ from itertools import pairwise
 import pytest
 
 from loopgraph_git.errors import AbsentError, FetchError
-from loopgraph_git.library.fetch import Fetcher, address, gunzip
+from loopgraph_git.library.fetch import Fetcher, address
 from loopgraph_git.library.turns import group
+from loopgraph_git.library.unpack import gunzip
 from tests.library.serving import Reply, gzipped, serving
 
 
