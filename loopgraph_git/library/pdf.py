@@ -13,6 +13,7 @@ import struct
 import time
 import unicodedata
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import DocumentError
@@ -52,8 +53,8 @@ _DRAWN_ACCENT = re.compile(rf"([{''.join(_ACCENTS)}])([A-Za-z\u0131\u0237])")
 _JOINT = re.compile(r"\s*(?:,|;| and )\s*")
 
 
-def read_pdf(data: bytes, name: str) -> Document:
-    """Return what a PDF says.
+def read_pdf(data: bytes, name: str, *, seconds: float = SECONDS_LIMIT) -> Document:
+    """Return what a PDF says, as far as it can be read in so many seconds.
 
     Raises DocumentError where it is damaged, locked or has no text in it.
     """
@@ -64,7 +65,7 @@ def read_pdf(data: bytes, name: str) -> Document:
         )
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        return _Pdf(data, name).document()
+        return _Pdf(data, name, seconds).document()
     except _failures() as error:
         raise DocumentError(
             f"{name} cannot be read as a PDF ({_said_by(error)}): "
@@ -90,17 +91,50 @@ class _TooLong(Exception):  # noqa: N818  it ends a page, and is no error
     """The time for this PDF is up."""
 
 
+class _Drawn:
+    """What one page draws, until the time is up or it is too much.
+
+    `turned` is text that runs up the side, as the stamp of arXiv does.
+    """
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self.pieces: list[Piece] = []
+        self.turned: list[str] = []
+        self.late = False
+
+    def text(
+        self, text: str, matrix: list[float], place: list[float], font: Any, size: float
+    ) -> None:
+        """Take a text that was drawn."""
+        if not text or self.late:
+            return
+        if piece := _piece(text, matrix, place, font, size):
+            self.pieces.append(piece)
+        else:
+            self.turned.append(_readable(text))
+        self.late = len(self.pieces) > _PIECES_LIMIT
+
+    def step(self, *_: object) -> None:
+        """End a page that takes too long."""
+        self.late = self.late or time.monotonic() > self._until
+        if self.late:
+            # pypdf goes on after what a drawing within a drawing raises
+            raise _TooLong
+
+
 class _Pdf:
     """One PDF while it is read."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, seconds: float) -> None:
         from pypdf import PdfReader  # noqa: PLC0415  costs 150 ms
 
         self._name = name
-        self._until = time.monotonic() + SECONDS_LIMIT
+        self._until = time.monotonic() + seconds
         self._reader = PdfReader(io.BytesIO(data), strict=False)
         self._left_out: list[str] = []
         self._turned: list[str] = []
+        self._late = False
         self._unlock(self._reader)
 
     def _unlock(self, reader: PdfReader) -> None:
@@ -121,10 +155,7 @@ class _Pdf:
         pages = list(self._pages())
         lines = lines_of(pages)
         if not any(char.isalpha() for line in lines for char in line.text):
-            raise DocumentError(
-                f"{self._name} has no text in it, only pictures of pages: "
-                "run text recognition on it first, or give its LaTeX source"
-            )
+            raise self._without_text()
         found = read_lines(lines, dict(self._outline()))
         return Document(
             title=self._title(found) or self._name,
@@ -136,16 +167,27 @@ class _Pdf:
             left_out=tuple(self._left_out),
         )
 
+    def _without_text(self) -> DocumentError:
+        if self._left_out:
+            return DocumentError(
+                f"{self._name} has no text that can be read ({self._left_out[0]}): "
+                "give its LaTeX source"
+            )
+        return DocumentError(
+            f"{self._name} has no text in it, only pictures of pages: "
+            "run text recognition on it first, or give its LaTeX source"
+        )
+
     def _pages(self) -> Iterator[Page]:
         total = len(self._reader.pages)
         for number in range(min(total, PAGE_LIMIT)):
             try:
                 yield self._page(number)
-            except _TooLong:
-                self._left_out.append(f"pages from {number + 1} on: they take too long")
-                return
             except _failures() as error:
                 self._left_out.append(f"page {number + 1}: {_said_by(error)}")
+            if self._late:
+                self._left_out.append(f"from page {number + 1} on: it takes too long")
+                return
         if total > PAGE_LIMIT:
             self._left_out.append(f"pages from {PAGE_LIMIT + 1} on: too many")
 
@@ -154,27 +196,17 @@ class _Pdf:
         content = page.get_contents()
         if content is not None and len(content.get_data()) > _CONTENT_LIMIT:
             raise ValueError(_TOO_LARGE)
-        pieces: list[Piece] = []
-
-        def text(
-            text: str, matrix: list[float], place: list[float], font: Any, size: float
-        ) -> None:
-            if not text or len(pieces) > _PIECES_LIMIT:
-                return
-            piece = _piece(text, matrix, place, font, size)
-            if piece:
-                pieces.append(piece)
-            elif number == 0:
-                # the stamp at the side of the first page
-                self._turned.append(_readable(text))
-
-        def step(*_: object) -> None:
-            if time.monotonic() > self._until:
-                raise _TooLong
-
-        page.extract_text(visitor_text=text, visitor_operand_before=step)
+        drawn = _Drawn(self._until)
+        with suppress(_TooLong):
+            page.extract_text(
+                visitor_text=drawn.text, visitor_operand_before=drawn.step
+            )
+        self._late = drawn.late
+        if number == 0:
+            self._turned = drawn.turned
         box = page.mediabox
-        return Page(number + 1, float(box.width), float(box.height), tuple(pieces))
+        size = float(box.width), float(box.height)
+        return Page(number + 1, *size, tuple(drawn.pieces))
 
     def _outline(self) -> Iterator[tuple[str, int]]:
         """Yield the titles of the file's own table of contents, and their levels."""

@@ -15,6 +15,7 @@ from pypdf import PdfReader, PdfWriter
 
 from loopgraph_git.errors import DocumentError
 from loopgraph_git.library.document import read_document
+from loopgraph_git.library.pdf import read_pdf
 from tests.library import papers
 from tests.library.papers import prose
 from tests.library.pdfs import Layout, Row, interleaved, pdf
@@ -192,6 +193,15 @@ def test_any_bytes_are_a_document_or_the_one_error(changes, grows):
 def test_any_file_is_a_document_or_the_one_error(data):
     with suppress(DocumentError):
         read_document(data, "any")
+
+
+def test_what_takes_too_long_is_left_out():
+    whole = pdf(paper().pages)
+    with pytest.raises(
+        DocumentError, match=r"x has no text .*from page 1 on: it takes"
+    ):
+        read_pdf(whole, "x", seconds=0)
+    assert not read_pdf(whole, "x").left_out
 
 
 @pytest.mark.long
