@@ -3,11 +3,11 @@
     python benchmarks/ingest_speed.py [--files 500]
 
 The repository is made here from modules of the running Python's standard library, and
-fetched over `file://`. Each time is that of the whole: fetch, list, read, part into
-passages, sketch, and write to an index on disk. Beside the first stands the floor: a
-clone of the same depth, and `ast.parse` over its files.
+taken in over `file://` by `git lg ingest --refresh` in a process of its own, as a person
+does it: fetched, parted into passages, kept and indexed. Each time stands beside the
+floor: a clone of the same depth, and `ast.parse` over its files.
 
-    first         into an empty folder
+    first         into an empty memory
     again         nothing has changed
     changed       one file in fifty has changed
 """
@@ -16,21 +16,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from loopgraph_git.git.visit import contents, find_address, visit
-from loopgraph_git.library.chunk import chunks_of_document
-from loopgraph_git.library.likeness import sketch
-from loopgraph_git.library.repository import chosen, read_repository
-from loopgraph_git.records import Paper
-from loopgraph_git.researchfs.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,33 +81,12 @@ def floor(root: Path, folder: Path) -> None:
                 continue
 
 
-class Memory:
-    """A copy that is kept, and an index."""
-
-    def __init__(self, folder: Path, root: Path) -> None:
-        address = find_address(f"file://{root}")
-        assert address is not None
-        self.address, self.kept = address, folder / "kept"
-        self.store = Store.open(folder / "index.db")
-        self.commit, self.passages = "", 0
-
-    def take(self) -> None:
-        """Take in what is new."""
-        found = visit(self.kept, self.address)
-        if found.commit == self.commit:
-            return
-        files = {file.path: file for file in found.files}
-        paths, _ = chosen({path: file.size for path, file in files.items()})
-        read = contents(self.kept, [files[path] for path in paths])
-        document = read_repository(read, self.address.name)
-        chunks = chunks_of_document(document, self.address.key)
-        for chunk in chunks:
-            sketch(chunk.body)
-        paper = Paper(key=self.address.key, title=document.title, version=found.commit)
-        with self.store.transaction():
-            self.store.put_papers([paper])
-            self.store.put_chunks(chunks)
-        self.commit, self.passages = found.commit, len(chunks)
+def take(home: Path, root: Path) -> dict[str, object]:
+    """Run `git lg ingest` as a person does; return what it says."""
+    command = [sys.executable, "-m", "loopgraph_git", "ingest", "--json"]
+    command += ["--refresh", f"file://{root}"]
+    done = subprocess.run(command, cwd=home, check=True, capture_output=True)
+    return json.loads(done.stdout)["items"][0]
 
 
 def main() -> None:
@@ -122,20 +96,29 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        root = folder / "theirs"
+        root, home = folder / "theirs", folder / "ours"
         root.mkdir()
+        home.mkdir()
         size = make(root, options.files)
+        git(home, "init", "-q", "-b", "main")
+        git(home, "commit", "-q", "--allow-empty", "-m", "Start")
         least = timed(lambda: floor(root, folder))
-        memory = Memory(folder, root)
-        times = {"first": timed(memory.take), "again": timed(memory.take)}
+        said: list[dict[str, object]] = []
+        times = {
+            "first": timed(lambda: said.append(take(home, root))),
+            "again": timed(lambda: said.append(take(home, root))),
+        }
         for path in sorted(root.rglob("*.py"))[::50]:
             path.write_text(path.read_text("utf-8", "replace") + "\nCHANGED = True\n")
         git(root, "commit", "-q", "-a", "-m", "Change")
-        times["changed"] = timed(memory.take)
-        print(f"{options.files} files, {size / 1e6:.1f} MB, {memory.passages} passages")
+        times["changed"] = timed(lambda: said.append(take(home, root)))
+        passages = said[0]["passages"]
+        print(f"{options.files} files, {size / 1e6:.1f} MB, {passages} passages")
         print(f"{'floor':10} {least:6.2f} s")
-        for what, seconds in times.items():
-            print(f"{what:10} {seconds:6.2f} s  x {seconds / least:.2f}")
+        for (what, seconds), item in zip(times.items(), said, strict=True):
+            print(
+                f"{what:10} {seconds:6.2f} s  x {seconds / least:.2f}  {item['came']}"
+            )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import RecipeError
 from loopgraph_git.library.index import DEFINED
 from loopgraph_git.library.section import Section
-from loopgraph_git.library.source import parse_tree
+from loopgraph_git.library.source import parse_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ WHOLE_CLASS = 2000
 def sections_of_python(text: str, path: str) -> list[Section]:
     """Return a source by its definitions, with places such as `train.py:MLP.forward`."""
     try:
-        tree = parse_tree(text)
+        tree = parse_any(text)
     except RecipeError:
         return [_section(text, path, "")] if text.strip() else []
     source = _Source(text.split("\n"), path)

@@ -302,19 +302,24 @@ def _lines(text: str) -> list[Line]:
 
 def parse_tree(plain: str) -> ast.Module:
     """Return a fresh tree; raises RecipeError if not Python, or nested too deep."""
+    tree = parse_any(plain)
+    if _is_deeper(tree, DEPTH_LIMIT):
+        reason = f"it nests deeper than {DEPTH_LIMIT} levels"
+        raise RecipeError(f"the source does not parse: {reason}")
+    return tree
+
+
+def parse_any(plain: str) -> ast.Module:
+    """Return a tree that is not to be walked whole; raises RecipeError if not Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(plain)
+            return ast.parse(plain)
     except SyntaxError as error:
         reason = f"line {error.lineno}: {error.msg}"
         raise RecipeError(f"the source does not parse: {reason}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise RecipeError(f"the source does not parse: {error}") from error
-    if _is_deeper(tree, DEPTH_LIMIT):
-        reason = f"it nests deeper than {DEPTH_LIMIT} levels"
-        raise RecipeError(f"the source does not parse: {reason}")
-    return tree
 
 
 def _is_deeper(tree: ast.AST, limit: int) -> bool:
