@@ -1,8 +1,8 @@
 """Which recipes apply to which training code, and whether they keep all else.
 
-    python benchmarks/recipe_table.py [AUTORESEARCH] [--nanochat NANOCHAT] [--why]
+    python benchmarks/recipe_table.py [--autoresearch PATH] [--nanochat PATH] [--why]
 
-AUTORESEARCH and NANOCHAT are checkouts of karpathy/autoresearch and karpathy/nanochat;
+The paths are checkouts of karpathy/autoresearch and karpathy/nanochat;
 tiny_nanochat is always there. Prints a row a method: on each target it applies, turns
 what is there already (a recipe that still finds something to change), is present,
 conflicts with what is there, misses what it needs, has no place, or is by hand; then the
@@ -204,7 +204,7 @@ def read(folder: Path, name: str) -> dict[str, str]:
 def main() -> int:
     """Print the table, the counts and what is wrong; return 1 where anything is."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("autoresearch", nargs="?", type=Path)
+    parser.add_argument("--autoresearch", type=Path)
     parser.add_argument("--nanochat", type=Path)
     parser.add_argument("--why", action="store_true")
     options = parser.parse_args()

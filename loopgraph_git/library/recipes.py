@@ -126,8 +126,11 @@ def _check_compiles(source: str, name: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            text = source.removeprefix("\ufeff")
-            compile(text, "train.py", "exec", dont_inherit=True)
+            # the tree is needed anyway, to see what it means
+            compile(parse_code(source).tree, "train.py", "exec", dont_inherit=True)
+    except RecipeError as error:
+        reason = str(error).removeprefix("the source does not parse: ")
+        raise RecipeError(f"{name}: the result does not compile: {reason}") from error
     except SyntaxError as error:
         reason = f"line {error.lineno}: {error.msg}"
         raise RecipeError(f"{name}: the result does not compile: {reason}") from error
