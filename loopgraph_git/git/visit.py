@@ -54,6 +54,9 @@ class Address:
         own = self.url.startswith(f"{_BASE}/")
         return f"github:{self.name}" if own else _LOGIN.sub("", self.url)
 
+    def __str__(self) -> str:
+        return f"{self.key}@{self.rev}" if self.rev else self.key
+
 
 @dataclass(frozen=True)
 class Theirs:
@@ -121,7 +124,7 @@ def visit(folder: Path, address: Address) -> Snapshot:
             env=quiet, timeout=SECONDS_LIMIT,
         )  # fmt: skip
     except GitError as error:
-        raise GitError(f"{address.key}: {_why(error, address)}") from error
+        raise GitError(f"{address}: {_why(error, address)}") from error
     return snapshot(folder, repo.oid(_ref(address.rev)))
 
 

@@ -27,7 +27,7 @@ _NAME_LIMIT = 80
 
 def named(address: Address) -> str:
     """Return how a repository at a rev is named, without a password."""
-    return f"{address.key}@{address.rev}" if address.rev else address.key
+    return str(address)
 
 
 def place(library: Path, address: Address) -> Path:

@@ -207,7 +207,6 @@ class _Paper(Text):
 
     def _document(self) -> None:
         # what the preamble prints is nothing
-        self.paragraphs([])
         self._parts = [Part()]
         self.flow = self._parts[0].flow
 

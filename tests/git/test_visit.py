@@ -35,7 +35,8 @@ def test_addresses_that_people_write(text, name, url, rev):
 def test_an_address_is_named_without_its_password():
     found = find_address("https://ada:secret@x.org/a/b")
     assert found is not None
-    assert found.key == "https://x.org/a/b"
+    assert found.key == str(found) == "https://x.org/a/b"
+    assert str(find_address("github:a/b@v1")) == "github:a/b@v1"
 
 
 @pytest.mark.parametrize(
