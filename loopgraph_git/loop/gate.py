@@ -8,11 +8,12 @@ what measures it.
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import EditError
-from loopgraph_git.loop import lint
+from loopgraph_git.loop import lint, paths
 from loopgraph_git.researchfs.texts import is_seed_only
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Oid
 
 _FILE_LIMIT_BYTES = 1024 * 1024
+_LINE_LIMIT = 40_000
+_LINE_LENGTH = 10_000
 _REGULAR = ("100644", "100755")
 
 
@@ -31,14 +34,12 @@ def check(
 ) -> None:
     """Raise EditError, naming file and reason, unless the edit may be trained."""
     for path in after:
-        if path not in config.editable:
-            allowed = ", ".join(config.editable)
-            raise EditError(f"{path} may not be edited, only {allowed}")
+        paths.check_path(path, config.editable, config.protected)
     changed = {path for path in after if after[path] != before.get(path)}
     if not changed:
         raise EditError("the edit changes nothing")
     for path in sorted(changed):
-        _check_text(path, after[path])
+        _check_text(path, before.get(path, ""), after[path])
         _round_trip(path, before.get(path, ""), after[path])
     if all(
         is_seed_only(diff(path, before.get(path, ""), after[path])) for path in changed
@@ -68,11 +69,20 @@ def editable_files(repo: Repo, commit: Oid, config: Config) -> dict[str, str]:
     return files
 
 
-def _check_text(path: str, text: str) -> None:
-    if len(text.encode("utf-8", "surrogateescape")) > _FILE_LIMIT_BYTES:
+def _check_text(path: str, before: str, text: str) -> None:
+    try:
+        size = len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError as error:
+        raise EditError(f"{path} would hold half a character") from error
+    if size > _FILE_LIMIT_BYTES:
         raise EditError(f"{path} would be over {_FILE_LIMIT_BYTES >> 20} MiB")
     if "\0" in text:
-        raise EditError(f"{path} would hold a NUL byte")
+        raise EditError(f"{path} would hold a NUL byte: it is binary")
+    if text.count("\n") > _LINE_LIMIT:
+        raise EditError(f"{path} would have over {_LINE_LIMIT:,} lines")
+    longest = max(text.split("\n"), key=len)
+    if len(longest) > _LINE_LENGTH and longest not in before:
+        raise EditError(f"{path} would have a line of {len(longest):,} characters")
     if path.endswith(".py"):
         _compile(path, text)
 
@@ -95,8 +105,8 @@ def _compile(path: str, text: str) -> None:
 def diff(path: str, before: str, after: str) -> str:
     """Return the unified diff of one file, three lines of context."""
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True),
-        after.splitlines(keepends=True),
+        _lines(before),
+        _lines(after),
         f"a/{path}",
         f"b/{path}",
     )
@@ -104,6 +114,11 @@ def diff(path: str, before: str, after: str) -> str:
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         for line in lines
     )
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines that git would see, each with its newline."""
+    return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
 def _round_trip(path: str, before: str, after: str) -> None:
@@ -117,7 +132,7 @@ def _round_trip(path: str, before: str, after: str) -> None:
         patch = PatchSet(text)
     except UnidiffParseError as error:
         raise EditError(f"{path}: the edit cannot be shown as a diff") from error
-    lines = text.splitlines()
+    lines = _lines(text)
     added = sum(x.startswith("+") and not x.startswith("+++ b/") for x in lines)
     removed = sum(x.startswith("-") and not x.startswith("--- a/") for x in lines)
     if (patch.added, patch.removed) != (added, removed):

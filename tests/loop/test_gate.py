@@ -40,10 +40,32 @@ def test_odd_but_sound_text_passes(text):
 
 
 @pytest.mark.parametrize(
-    "path", ["prepare.py", "../train.py", "/etc/passwd", ".git/hooks/post-commit", "x"]
+    ("path", "reason"),
+    [
+        ("x", ""),
+        ("Train.py", ""),
+        ("prepare.py", ": it is protected"),
+        ("../train.py", ": it leads out of its folder"),
+        ("/etc/passwd", ": it is an absolute path"),
+        ("C:\\train.py", ": it is an absolute path"),
+        (".git/hooks/post-commit", ": it is inside git's own folder"),
+        ("sub/.GIT/config", ": it is inside git's own folder"),
+        (".githooks/post-commit", ": hooks are run by git"),
+        (".husky/pre-commit", ": hooks are run by git"),
+        (".gitattributes", ": git or a tool beside it obeys that file"),
+        (".loopgraph.yml", ": git or a tool beside it obeys that file"),
+        ("cafe\u0301.py", ": it is not in Unicode's NFC"),
+        ("", ": it names no file"),
+        ("src/", ": it names no file"),
+    ],
 )
-def test_other_paths_are_refused_by_name(path):
-    assert refused({path: "x = 1\n"}) == f"{path} may not be edited, only train.py"
+def test_other_paths_are_refused_by_name_and_reason(path, reason):
+    words = f"{path} may not be edited, only train.py{reason}"
+    assert refused({path: "x = 1\n"}) == words
+
+
+def test_a_path_is_shown_without_what_cannot_be_seen():
+    assert "tr\\x1b[31main.py may not be edited" in refused({"tr\x1b[31main.py": ""})
 
 
 def test_an_edit_that_changes_nothing_is_refused():
@@ -58,7 +80,13 @@ def test_an_edit_that_does_not_compile_names_the_line():
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("x = 1\n\0", "NUL byte"), ("#" * (1 << 20) + "\n", "over 1 MiB")],
+    [
+        ("x = 1\n\0", "NUL byte"),
+        ("#" * (1 << 20) + "\n", "over 1 MiB"),
+        ("x = 1\n" * 40_001, "over 40,000 lines"),
+        (f"x = '{'a' * 10_000}'\n", "a line of 10,006 characters"),
+        ("x = '\ud83d'\n", "half a character"),
+    ],
 )
 def test_absurd_content_is_refused(text, words):
     assert words in refused({"train.py": text})
