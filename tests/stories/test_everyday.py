@@ -306,7 +306,7 @@ def test_an_llm_proposes_over_the_real_protocol(toy):
     assert kept["tokens"] > 0
     failed = found["An edit that cannot be used"]
     assert failed["status"] == "rejected"
-    assert "neither a SEARCH block nor a whole file" in failed["reason"]
+    assert "neither SET, nor a SEARCH block" in failed["reason"]
     assert len(asked) == 4
     assert "What to try next" in asked[0]["messages"][1]["content"]
     assert "cannot be used" in asked[1]["messages"][-1]["content"]
