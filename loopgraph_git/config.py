@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG_NAME = ".loopgraph.yml"
+CHAT_FORMS = ("edits", "patch", "diff", "whole")
+"""The forms that an LLM can be asked for an edit in; each has its prompt."""
 _SIZE_LIMIT = 64 * 1024
 _DEPTH_LIMIT = 10
 _LONGEST_SECONDS = 10 * 365 * 86_400
@@ -69,6 +71,7 @@ class Config:
     process_limit: int = 1024
     proposer: str = "recipe"
     chat_model: str = ""
+    chat_form: str = ""
 
     @property
     def wall_clock_seconds(self) -> float:
@@ -187,6 +190,7 @@ class _Reader:
             "packs": self.path,
             "proposer": self.text,
             "chat_model": self.text,
+            "chat_form": self.form,
             "budget_seconds": self.seconds,
             "timeout_seconds": self.seconds,
             "baseline_runs": self.count,
@@ -226,6 +230,12 @@ class _Reader:
         # what is trusted must be what was read
         if HIDDEN.search(value) or (key != "goal" and set(value) & set("\t\n")):
             self.fail(key, f"{_shown(value)} holds a character that cannot be seen")
+
+    def form(self, key: str, value: object) -> str:
+        word = self.text(key, value)
+        if word not in ("", *CHAT_FORMS):
+            self.fail(key, f"expected {', '.join(CHAT_FORMS)} or nothing")
+        return word
 
     def command(self, key: str, value: object) -> tuple[str, ...]:
         if isinstance(value, str):

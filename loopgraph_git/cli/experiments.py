@@ -16,13 +16,14 @@ from loopgraph_git.errors import UsageError
 from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.library import fitting
-from loopgraph_git.loop import gate, measure, runner
+from loopgraph_git.loop import gate, measure, prompting, runner
 from loopgraph_git.loop import sandbox as sandboxes
 from loopgraph_git.loop.cage import Level
+from loopgraph_git.loop.chat import ChatProposer
 from loopgraph_git.loop.confirm import confirm
 from loopgraph_git.loop.endpoints import endpoint
 from loopgraph_git.loop.honesty import doubted
-from loopgraph_git.loop.proposers import ChatProposer, Proposer, RecipeProposer
+from loopgraph_git.loop.proposers import Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import require_trust
@@ -30,6 +31,7 @@ from loopgraph_git.loop.usage import Meter
 from loopgraph_git.records import Grade, Oid, Result, Status, body_of
 
 if TYPE_CHECKING:
+    from loopgraph_git.config import Config
     from loopgraph_git.loopgraph import LoopGraph
 
 
@@ -110,13 +112,7 @@ def experiment(  # noqa: PLR0913  one parameter an option
         confirming(lab, options, pairs, quiet=quiet, json_=json_)
         return
     meter = Meter(max_tokens=max_tokens, max_cost_usd=max_cost)
-    made = partial(
-        _proposer,
-        proposer or lab.config.proposer,
-        model or lab.config.chat_model,
-        provider,
-        meter,
-    )
+    made = partial(_proposer, lab.config, proposer, model, provider, meter)
     options = Options(session=name, n=n, hours=hours, seed=seed, sandbox=sandbox)
     with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
         ended = run_sessions(
@@ -171,16 +167,24 @@ def default_session(lab: LoopGraph) -> str:
     return refs.slug(branch.removeprefix("lg/"))
 
 
-def _proposer(name: str, model: str, provider: str | None, meter: Meter) -> Proposer:
+def _proposer(
+    config: Config,
+    name: str | None,
+    llm: str | None,
+    provider: str | None,
+    meter: Meter,
+) -> Proposer:
+    name, llm = name or config.proposer, llm or config.chat_model
     if name == "recipe":
         return RecipeProposer()
     if name != "chat":
         raise UsageError(f"no proposer is called {name!r}: recipe or chat")
-    if not model:
+    if not llm:
         raise UsageError(
             "name the LLM: `--model NAME`, or chat_model in .loopgraph.yml"
         )
-    return ChatProposer(ChatProvider(model, at=endpoint(provider), meter=meter))
+    chat = ChatProvider(llm, at=endpoint(provider), meter=meter)
+    return ChatProposer(chat, prompting.forms_for(llm, config.chat_form))
 
 
 def preview(lab: LoopGraph, session: str) -> None:

@@ -53,6 +53,7 @@ class Entry:
     failure: str = ""
     tokens: int = 0
     cost_usd: float = 0.0
+    edit: dict[str, str | int] = field(default_factory=dict)
     commit: str = ""
     result: str = ""
     verdict: str = ""

@@ -199,6 +199,7 @@ class Loop:
             suggestions=found.ranking,
             methods={method.id: method for method in self.lab.methods()},
             brief=found.brief,
+            protected=self.config.protected,
             check=lambda after: self._check(files, after, protocol),
         )
         return request, found.record.id if found.record else ""
@@ -249,6 +250,7 @@ class Loop:
             failure=proposal.failure,
             tokens=proposal.tokens,
             cost_usd=proposal.cost_usd,
+            edit=dict(proposal.edit),
         )
         self.journal.enter(entry)
         return entry
@@ -296,7 +298,9 @@ class Loop:
             seed, edited = self.options.seed + before, Oid(entry.baseline)
             result = self.bench.train(commit, seed, edited=edited)
         if not before:
-            result = replace(result, tokens=entry.tokens, cost_usd=entry.cost_usd)
+            result = replace(
+                result, tokens=entry.tokens, cost_usd=entry.cost_usd, edit=entry.edit
+            )
         record = self.lab.notes.make(Kind.RESULT, commit, body_of(result))
         return entry.at(Stage.MEASURED, result=record.encode())
 

@@ -1,4 +1,4 @@
-"""What suggests an edit: recipes without any LLM, or a chat endpoint.
+"""What suggests an edit: recipes without any LLM, a script, or (chat.py) an LLM.
 
 All proposers answer the same request with the same kind of proposal, and all of
 them pass the same gate.
@@ -7,22 +7,17 @@ them pass the same gate.
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from loopgraph_git.errors import EditError, ExhaustedError, RecipeError
 from loopgraph_git.library import recipes
 from loopgraph_git.library.fitting import knob_choices
-from loopgraph_git.loop.edits import Answer, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from loopgraph_git.loop.providers import Provider, Reply
     from loopgraph_git.records import Method, Suggestion
-
-_PROMPTS = Path(__file__).parent / "prompts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +33,15 @@ class Request:
     methods: Mapping[str, Method]
     brief: str
     check: Callable[[Mapping[str, str]], None]
+    protected: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """One edit, or the reason why there is none (`failure`)."""
+    """One edit, or the reason why there is none (`failure`).
+
+    `edit` says how an answer in words became files: form, rung, fuzz, blocks, answers.
+    """
 
     title: str
     files: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +50,7 @@ class Proposal:
     failure: str = ""
     tokens: int = 0
     cost_usd: float = 0.0
+    edit: Mapping[str, str | int] = field(default_factory=dict)
 
 
 class Proposer(Protocol):
@@ -117,81 +117,3 @@ class ScriptedProposer:
         if not self._left:
             raise ExhaustedError("the script is at its end")
         return self._left.pop(0)
-
-
-class ChatProposer:
-    """Asks an LLM for one edit, and once more when the edit cannot be used."""
-
-    name = "chat"
-
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
-
-    def propose(self, request: Request) -> Proposal:
-        """Return the edit of the answer; a failed one is a proposal with a failure.
-
-        What earlier attempts cost that came to nothing is counted in.
-        """
-        found = self._asked(request)
-        spent = self._provider.meter.take()
-        return replace(found, tokens=spent.tokens, cost_usd=spent.cost_usd)
-
-    def _asked(self, request: Request) -> Proposal:
-        messages = _messages(request)
-        first = self._provider.complete(messages)
-        answer, problem = _read(first, request)
-        if answer is not None:
-            return _proposal(answer, request)
-        repair = (_PROMPTS / "repair.md").read_text("utf-8").format(problem=problem)
-        messages += [
-            {"role": "assistant", "content": first.text},
-            {"role": "user", "content": repair},
-        ]
-        second = self._provider.complete(messages)
-        answer, problem = _read(second, request)
-        if answer is not None:
-            return _proposal(answer, request)
-        return Proposal(
-            title="An edit that cannot be used",
-            body=second.text[:2000],
-            failure=problem,
-        )
-
-
-def _messages(request: Request) -> list[dict[str, str]]:
-    path = next(iter(request.files))
-    system = (_PROMPTS / "system.md").read_text("utf-8")
-    asked = (_PROMPTS / "request.md").read_text("utf-8")
-    system = system.format(editable=", ".join(request.files), path=path)
-    parts = [
-        asked.format(goal=request.goal, brief=request.brief, path=path, code=code)
-        if number == 0
-        else f"The current {path}:\n\n```python\n{code}\n```\n"
-        for number, (path, code) in enumerate(request.files.items())
-    ]
-    return [
-        {"role": "system", "content": system},
-        {"role": "user", "content": "\n".join(parts)},
-    ]
-
-
-def _read(reply: Reply, request: Request) -> tuple[Answer | None, str]:
-    try:
-        answer = read_answer(reply.text, request.files)
-        request.check(answer.files)
-    except EditError as error:
-        return None, str(error)
-    return answer, ""
-
-
-def _proposal(answer: Answer, request: Request) -> Proposal:
-    claimed = [answer.method] if answer.method in request.methods else []
-    known = list(request.methods.values())
-    after = {**request.files, **answer.files}
-    seen = recipes.detected(known, request.files, after)
-    return Proposal(
-        title=answer.title,
-        files=answer.files,
-        methods=tuple(dict.fromkeys(claimed + seen))[:8],
-        body=answer.reason,
-    )

@@ -44,6 +44,7 @@ class Result:
     curve: tuple[tuple[float, float], ...] = ()
     tokens: int = 0
     cost_usd: float = 0.0
+    edit: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from loopgraph_git.loop.chat import ChatProposer
 from loopgraph_git.loop.endpoints import Endpoint
 from loopgraph_git.loop.loop import Loop
-from loopgraph_git.loop.proposers import ChatProposer
 from loopgraph_git.loop.providers import ChatProvider, Patience
 from loopgraph_git.loop.scripted import Trouble, scripted_server
 from loopgraph_git.loop.session import Options

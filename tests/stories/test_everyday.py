@@ -295,7 +295,7 @@ def test_an_llm_proposes_over_the_real_protocol(toy):
     )
     bad = good.replace("LEARNING_RATE = 1e-3", "LEARNING = 1e-3")
     nothing = "I would rather not."
-    with scripted_server([bad, good, nothing, nothing]) as (url, asked):
+    with scripted_server([bad, good, nothing]) as (url, asked):
         env = {"OPENAI_BASE_URL": url}
         command = ("experiment", "-n", "2", "--proposer", "chat", "--model", "tiny")
         toy.lg(*command, env=env)
@@ -304,12 +304,20 @@ def test_an_llm_proposes_over_the_real_protocol(toy):
     assert kept["verdict"] == "keep"
     assert kept["methods"] == ["learning-rate"]
     assert kept["tokens"] > 0
+    notes = git(toy.root, "log", "--all", "--format=%N", "--notes=loopgraph/*")
+    assert (
+        '"edit":{"answers":2,"blocks":1,"form":"search","fuzz":0,"rung":"exact"}'
+        in notes
+    )
+    assert '"edit":{"answers":4,"form":"whole"}' in notes
     failed = found["An edit that cannot be used"]
     assert failed["status"] == "rejected"
     assert "neither SET, nor a SEARCH block" in failed["reason"]
-    assert len(asked) == 4
+    # two forms, each with one repair
+    assert len(asked) == 2 + 4
     assert "What to try next" in asked[0]["messages"][1]["content"]
     assert "cannot be used" in asked[1]["messages"][-1]["content"]
+    assert "in another form" in asked[4]["messages"][-1]["content"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""The words that an LLM is asked with; all of them are data, in prompts/."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loopgraph_git.loop.edits import Outcome
+    from loopgraph_git.loop.proposers import Request
+
+_FOLDER = Path(__file__).parent / "prompts"
+_DETAILS = 6000
+
+
+def forms_for(llm: str, chosen: str = "") -> tuple[str, ...]:
+    """Return the forms of edit that an LLM is asked for, in their order.
+
+    `chosen` comes first where it is given.
+    """
+    rules = yaml.safe_load(_text("forms.yml"))
+    forms = next(
+        rule["forms"] for rule in rules if fnmatch(llm.lower(), rule["match"].lower())
+    )
+    return tuple(dict.fromkeys([*([chosen] if chosen else []), *forms]))
+
+
+@cache
+def _text(name: str) -> str:
+    return (_FOLDER / name).read_text("utf-8")
+
+
+def question(request: Request, form: str) -> list[dict[str, str]]:
+    """Return the conversation that asks for an edit in a form."""
+    path = next(iter(request.files))
+    system = _text("system.md").format(
+        editable=", ".join(request.files), form=_form(form, path)
+    )
+    parts = [
+        _text("request.md").format(
+            goal=request.goal, brief=request.brief, path=path, code=code
+        )
+        if number == 0
+        else f"The current {path}:\n\n```python\n{code}\n```\n"
+        for number, (path, code) in enumerate(request.files.items())
+    ]
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": "\n".join(parts)},
+    ]
+
+
+def _form(form: str, path: str) -> str:
+    return _text(f"{form}.md").format(path=path).strip()
+
+
+def repair(problem: str, outcome: Outcome | None) -> str:
+    """Return what is said of an edit that cannot be used, and what to send again.
+
+    `outcome` says which blocks failed, and which fit: nothing is applied before all do.
+    """
+    first, _, details = problem.partition("\n")
+    resend = "Answer again in the same form, with the whole corrected edit."
+    if outcome and outcome.failures:
+        shown = [str(failure) for failure in outcome.failures]
+        details = "\n\n".join(shown)
+        if outcome.kept:
+            resend = _resend(len(outcome.failures), len(outcome.kept))
+    return _text("repair.md").format(
+        problem=first, details=details[:_DETAILS].strip(), resend=resend
+    )
+
+
+def _resend(failed: int, kept: int) -> str:
+    others = (
+        "The other edit fits and is kept"
+        if kept == 1
+        else (f"The other {kept} edits fit and are kept")
+    )
+    block = "the corrected block" if failed == 1 else f"the {failed} corrected blocks"
+    return (
+        f"{others} as you sent it; nothing is applied until everything fits. Send only "
+        f"{block}, in the same form, and not the others."
+    ).replace("are kept as you sent it", "are kept as you sent them")
+
+
+def again(problem: str, form: str, paths: Sequence[str]) -> str:
+    """Return the question for the same experiment in another form."""
+    return _text("again.md").format(
+        problem=problem.partition("\n")[0], form=_form(form, paths[0])
+    )
