@@ -15,38 +15,36 @@ from loopgraph_git.library.section import Document
 
 if TYPE_CHECKING:
     from loopgraph_git.library.arxiv import Arxiv, Entry
+    from loopgraph_git.library.fetch import Answer
 
 ABSTRACT = "abstract"
 
 
 class Text(NamedTuple):
-    """A paper's text, what it was read from, why from nothing better, and the bytes.
+    """A paper's text, what it was read from, and why from nothing better.
 
-    `left_out` says what was not read. `data` is empty for an abstract.
+    `file` is the name of what was fetched; an abstract comes without a file.
     """
 
     document: Document
     how: str
     why: str = ""
-    name: str = ""
-    url: str = ""
-    data: bytes = b""
+    file: str = ""
+    answer: Answer | None = None
 
 
 def full_text(arxiv: Arxiv, entry: Entry) -> Text:
     """Return the text of a paper; raises FetchError where asking again may help."""
     why = []
-    for name, get, url in (
-        ("source", arxiv.source, f"https://arxiv.org/e-print/{entry.id}"),
-        ("paper.pdf", arxiv.pdf, f"https://arxiv.org/pdf/{entry.id}"),
-    ):
+    for name, get in (("source", arxiv.source), ("paper.pdf", arxiv.pdf)):
         try:
-            data = get(entry.id)
-            document = read_document(data, name)
+            answer = get(entry.id)
+            document = read_document(answer.data, name)
         except (AbsentError, DocumentError) as error:
             why.append(str(error))
             continue
-        return Text(_named(document, entry), document.kind, "; ".join(why), name, url, data)  # fmt: skip
+        found = _named(document, entry)
+        return Text(found, document.kind, "; ".join(why), name, answer)
     return Text(_named(_bare(entry), entry), ABSTRACT, "; ".join(why))
 
 

@@ -112,15 +112,18 @@ class Intake:
         return Ingested.of(text, came, self._shelve(text, entry.paper, found))
 
     def _shelve(self, text: str, paper: Paper, found: Text) -> Shelved:
-        given = [file_of(found.name, found.url, found.data)] if found.data else []
+        given = [found.answer] if found.answer else []
+        contents = [answer.data for answer in given]
         entry = Shelved(
             paper=paper,
             target=text,
             how=found.how,
             why=found.why,
-            files=tuple(given),
+            files=tuple(
+                file_of(found.file, answer.url, answer.data) for answer in given
+            ),
         )
-        return self._put(entry, found.document, [found.data] if found.data else [])
+        return self._put(entry, found.document, contents)
 
     def _put(
         self, entry: Shelved, document: Document, contents: Sequence[bytes]
@@ -154,9 +157,9 @@ class Intake:
         key = f"file:{self._named(path)}"
         version = hashlib.sha256(data).hexdigest()[:_DIGITS]
         versions = self.shelf.versions(key)
-        same = [item for item in versions if item.paper.version == version]
-        if same and not self.refresh:
-            return Ingested.of(text, Came.KNOWN, same[-1])
+        # what was there before the newest may be there again
+        if versions and versions[-1].paper.version == version and not self.refresh:
+            return Ingested.of(text, Came.KNOWN, versions[-1])
         document = read_document(data, path.name)
         paper = Paper(
             key=key,
@@ -173,7 +176,7 @@ class Intake:
             how=document.kind,
             files=(file_of("source", "", data),),
         )
-        came = Came.NEWER if versions and not same else Came.NEW
+        came = Came.NEWER if versions else Came.NEW
         return Ingested.of(text, came, self._put(entry, document, [data]))
 
     def _repository(self, text: str, address: Address) -> Ingested:
@@ -188,7 +191,8 @@ class Intake:
         self.say(f"visiting {text}")
         found = visiting.look(self.shelf.folder, address)
         known = [item for item in versions if item.paper.version == found.commit]
-        if known:
+        # a branch may have gone back; who names a rev means no other to be searched
+        if known and (address.rev or known[-1] is versions[-1]):
             return Ingested.of(text, Came.KNOWN, known[-1])
         self.say(f"reading {len(found.files)} files of {text}")
         document = visiting.read(self.shelf.folder, address, found)

@@ -69,12 +69,20 @@ def parse_target(text: str) -> Target:
     if text.lower().startswith(_ARXIV):
         return Paper(text, _id(text))
     path = Path(text)
-    if text and path.exists():
+    if text and _is_there(path):
         return _path(text, path)
     found = find_id(text)
     if found is not None:
         return Paper(text, found)
     return _repository(text)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        # too long for a name, or in a folder that may not be looked into
+        return False
 
 
 def _id(text: str) -> ArxivId:

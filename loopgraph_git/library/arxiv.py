@@ -20,6 +20,8 @@ from loopgraph_git.records.texts import flat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from loopgraph_git.library.fetch import Answer
+
 BASE = "https://export.arxiv.org"
 MOST_RESULTS = 2000
 """How many results arXiv gives in one answer."""
@@ -191,16 +193,16 @@ class Arxiv:
             }
         )[:limit]
 
-    def source(self, wanted: ArxivId) -> bytes:
+    def source(self, wanted: ArxivId) -> Answer:
         """Return the source that authors sent in: a tarball, one file, or a PDF."""
         return self._get("e-print", wanted)
 
-    def pdf(self, wanted: ArxivId) -> bytes:
+    def pdf(self, wanted: ArxivId) -> Answer:
         """Return the PDF."""
         return self._get("pdf", wanted)
 
-    def _get(self, what: str, wanted: ArxivId) -> bytes:
-        return self.fetcher.get(address(self.base, f"{what}/{wanted}")).data
+    def _get(self, what: str, wanted: ArxivId) -> Answer:
+        return self.fetcher.get(address(self.base, f"{what}/{wanted}"))
 
     def _query(self, query: dict[str, str | int]) -> list[Entry]:
         url = address(self.base, "api/query", query)

@@ -66,15 +66,16 @@ def put_chunks(db: Database, chunks: Iterable[Chunk]) -> None:
     _settle_stubs(db)
 
 
-def forget_chunks(db: Database, paper: str) -> None:
-    """Delete the ingested passages of a paper, before a new version of it."""
-    which = "paper = ? AND origin = ?"
-    of = (row_id("paper", paper), LIBRARY)
+def forget_chunks(db: Database, papers: Iterable[str]) -> None:
+    """Delete the ingested passages of papers, before new versions of them."""
+    rows = ids_json(row_id("paper", paper) for paper in papers)
+    which = "origin = ? AND paper IN (SELECT value FROM json_each(?))"
     db.write(
         f"DELETE FROM mentions WHERE chunk IN (SELECT id FROM chunks WHERE {which})",  # noqa: S608
-        *of,
+        LIBRARY,
+        rows,
     )
-    db.write(f"DELETE FROM chunks WHERE {which}", *of)  # noqa: S608
+    db.write(f"DELETE FROM chunks WHERE {which}", LIBRARY, rows)  # noqa: S608
     _settle_stubs(db)
 
 

@@ -39,8 +39,7 @@ def entries(db: Database) -> dict[str, str]:
 
 def put(db: Database, items: Sequence[Ingest]) -> None:
     """Write papers with their passages, in the place of what was known of them."""
-    for item in items:
-        knowledge.forget_chunks(db, item.paper.key)
+    knowledge.forget_chunks(db, [item.paper.key for item in items])
     knowledge.put_papers(db, [item.paper for item in items])
     knowledge.put_chunks(db, [chunk for item in items for chunk in item.chunks])
     db.write_many(
@@ -52,11 +51,11 @@ def put(db: Database, items: Sequence[Ingest]) -> None:
 
 def forget(db: Database, keys: Iterable[str]) -> None:
     """Delete papers that are on the shelf no more; what packs say of them stays."""
-    for key in keys:
-        row = row_id("paper", key)
-        db.write("DELETE FROM shelved WHERE paper = ?", row)
-        db.write("UPDATE papers SET from_library = 0 WHERE id = ?", row)
-        knowledge.forget_chunks(db, key)
+    gone = list(keys)
+    rows = [(row_id("paper", key),) for key in gone]
+    db.write_many("DELETE FROM shelved WHERE paper = ?", rows)
+    db.write_many("UPDATE papers SET from_library = 0 WHERE id = ?", rows)
+    knowledge.forget_chunks(db, gone)
 
 
 def passages(db: Database, keys: Iterable[str] | None = None) -> list[tuple[int, str]]:

@@ -117,7 +117,7 @@ class Store(Closing):
     def forget_chunks(self, paper: str) -> None:
         """Delete a paper's ingested passages, before those of a new version."""
         with self.transaction():
-            knowledge.forget_chunks(self.db, paper)
+            knowledge.forget_chunks(self.db, [paper])
 
     def put_shelved(self, items: Sequence[Ingest]) -> None:
         """Write ingested papers with their passages, each in place of its older one."""

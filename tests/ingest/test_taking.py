@@ -206,6 +206,12 @@ def test_a_file_that_changed_is_a_newer_version(take, client, tmp_path):
     (hit,) = [x for x in client.search("stripes necks", kinds=["chunk"], k=50) if x.key.startswith("file:")]  # fmt: skip
     assert "giraffes" in hit.snippet
     assert len(client.holdings.shelved()) == 2
+    path.write_text("# A\nabout zebras and their many stripes")
+    assert outcome(take(path))[0][0] == "newer"
+    assert outcome(take(path))[0][0] == "known"
+    (hit,) = [x for x in client.search("stripes necks", kinds=["chunk"], k=50) if x.key.startswith("file:")]  # fmt: skip
+    assert "zebras" in hit.snippet
+    assert len(client.holdings.shelved()) == 2
 
 
 def test_what_repeats_another_is_merged(take, client, tmp_path):
@@ -393,7 +399,8 @@ def test_without_a_source_the_pdf_is_read(server, take, client):
     assert cited.section == "2 SwiGLU"
     assert cited.passage.startswith("SwiGLU is better")
     (entry,) = client.holdings.shelf.entries()
-    assert [file.name for file in entry.files] == ["paper.pdf"]
+    (file,) = entry.files
+    assert (file.name, file.url) == ("paper.pdf", f"{server.url}/pdf/{NAME}v1")
 
 
 def test_what_authors_sent_in_may_be_a_pdf_itself(server, take):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.ingest.targets import (
@@ -71,3 +75,14 @@ def test_what_is_there_is_meant_before_what_may_be(folder):
 def test_what_is_nothing(text):
     with pytest.raises(UsageError):
         parse_target(text)
+
+
+@given(st.text() | st.from_regex(r"(arxiv:|github:|file://|https?://)\S{0,40}@?\S*"))
+def test_any_text_is_a_target_or_the_one_error(text):
+    with suppress(UsageError):
+        assert parse_target(text)
+
+
+def test_a_name_that_is_too_long_is_no_file():
+    with pytest.raises(UsageError):
+        parse_target("x" * 5000)

@@ -63,6 +63,10 @@ def test_what_changed_is_taken_in_and_the_rest_is_known(theirs, take, client):
     git(theirs, "tag", "v1", first)
     assert [item.version for item in take(f"{theirs.as_uri()}@v1")] == [first]
     assert len(client.holdings.shelf.names()) == 2
+    assert chunks(client, "lions")
+    git(theirs, "reset", "-q", "--hard", "v1")
+    assert [str(item.came) for item in take(theirs)] == ["newer"]
+    assert chunks(client, "giraffes")
 
 
 def test_a_repository_that_is_gone_is_named_and_what_was_read_stays(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loopgraph_git.errors import AbsentError, FetchError
 from loopgraph_git.library.arxiv import Arxiv, ArxivId, find_id, read_feed, search_query
@@ -136,7 +140,18 @@ def test_a_search_may_use_fields():
 def test_texts_are_where_arxiv_has_them(server, arxiv):
     server.answer("/e-print/cs/0112017v1", b"source")
     server.answer("/pdf/2002.05202", b"%PDF")
-    assert arxiv.source(ArxivId("cs/0112017", "v1")) == b"source"
-    assert arxiv.pdf(ArxivId("2002.05202")) == b"%PDF"
+    assert arxiv.source(ArxivId("cs/0112017", "v1")).data == b"source"
+    assert arxiv.pdf(ArxivId("2002.05202")).data == b"%PDF"
     with pytest.raises(AbsentError):
         arxiv.source(ArxivId("2002.05202"))
+
+
+@given(st.binary() | st.tuples(st.integers(0, 600), st.binary(max_size=9)))
+def test_any_bytes_are_a_feed_or_the_one_error(data):
+    if isinstance(data, tuple):
+        place, noise = data
+        whole = feed(entry("2002.05202v1"))
+        data = whole[:place] + noise + whole[place:]
+    with suppress(FetchError):
+        for found in read_feed(data, "here"):
+            assert found.paper.key == f"arxiv:{found.id.id}"
