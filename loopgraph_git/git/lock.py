@@ -24,7 +24,7 @@ def locked(path: Path, *, seconds: float = 60.0, what: str = "") -> Iterator[Non
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     with path.open("a+b") as handle:
-        while not _taken(handle.fileno()):
+        while not taken(handle.fileno()):
             if time.monotonic() >= deadline:
                 raise LockedError(
                     f"{what or path} is in use by another process: wait for it, "
@@ -38,12 +38,13 @@ def is_held(path: Path) -> bool:
     """Say whether somebody holds the lock at this moment."""
     try:
         with path.open("rb") as handle:
-            return not _taken(handle.fileno())
+            return not taken(handle.fileno())
     except FileNotFoundError:
         return False
 
 
-def _taken(descriptor: int) -> bool:
+def taken(descriptor: int) -> bool:
+    """Take the lock of an open file if it is free; says whether it is ours now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -35,6 +35,10 @@ _OF_RUN = ("opengl-driver", "current-system", "nvidia-persistenced", "systemd/re
 _TOOLS = (".cache", ".pyenv", ".local/bin", ".local/lib", ".local/share/uv",
           ".local/share/virtualenvs", ".triton", ".nv")  # fmt: skip
 _KEYS = (".cache/huggingface/token", ".cache/huggingface/stored_tokens")
+# what tools look for in the folders above the one they run in
+_UPWARDS = ("pyproject.toml", "uv.toml", "uv.lock", ".python-version", "setup.cfg")
+_SAFE_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm",
+                 *_ACCELERATORS)  # fmt: skip
 _QUOTED_PATH = re.compile(r"['\"](/[^'\"\n]+)['\"]")
 _PLACES_NOT_NAMED = ("HOME", "TMPDIR", "SHELL", "PWD")
 
@@ -193,12 +197,17 @@ def _outermost(paths: Iterable[Path]) -> list[Path]:
 
 def _rules(place: Place) -> Iterator[str]:
     away = hidden()
-    for path in _open_parts(Path("/"), away):
+    # as root a run could else read the disk itself
+    for path in _open_parts(Path("/"), sorted([*away, Path("/dev")])):
         yield f"--read={path}"
+    for folder in place.folder.parents:
+        for name in _UPWARDS:
+            yield f"--read={folder / name}"
     for path in place.readable:
         if _is_under(path, away):
             yield f"--read={path}"
-    for path in (place.folder, place.scratch, *place.writable, Path("/dev")):
+    found = (path for name in _SAFE_DEVICES for path in Path("/dev").glob(name))
+    for path in (place.folder, place.scratch, *place.writable, *found):
         yield f"--write={path}"
 
 

@@ -7,7 +7,6 @@ this program is seen by the memory that they hold, and that is noted with the re
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.git.lock import taken
 from loopgraph_git.loop import runner
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def lent(
         for device in sorted(held, key=lambda item: item.key):
             handle = stack.enter_context(_lock(device).open("a+b"))
             told = False
-            while not _taken(handle.fileno()):
+            while not taken(handle.fileno()):
                 if should_stop():
                     raise runner.InterruptedRunError
                 if not told:
@@ -189,11 +189,3 @@ def _lock(device: Device) -> Path:
     folder = Path(base) / "loopgraph" / "devices"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / (re.sub(r"[^\w-]", "_", device.key) + ".lock")
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

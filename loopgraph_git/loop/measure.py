@@ -101,6 +101,7 @@ def _run(
     )
     own = {
         **{name: str(cache / folder) for name, folder in _CACHES.items()},
+        **(_without_network(config, cache) if job.level >= Level.LANDLOCK else {}),
         **(told.env(seen) if supported else {}),
         **({_CHECKPOINT: str(seen / "checkpoint")} if config.evaluate else {}),
         **job.env,
@@ -119,7 +120,7 @@ def _run(
         kept=config.protected,
         readable=(*needed(argv, env), *linked, *named),
     )
-    limits = limits_of(config)
+    limits = limits_of(config, job.level)
     ended = runner.run_command(
         argv,
         folder=job.tree.root,
@@ -160,8 +161,20 @@ def _agree(verified: float, reported: float) -> bool:
     return math.isclose(verified, reported, rel_tol=0.01, abs_tol=1e-6)
 
 
-def limits_of(config: Config) -> runner.Limits:
+def _without_network(config: Config, cache: Path) -> dict[str, str]:
+    """Return what keeps uv from asking the network, and from writing to its own cache."""
+    linked = any(Path(path).name == ".venv" for path in config.link)
+    no_sync = {"UV_NO_SYNC": "1"} if linked else {}
+    return {"UV_CACHE_DIR": str(cache / "uv"), "UV_OFFLINE": "1", **no_sync}
+
+
+def limits_of(config: Config, level: Level) -> runner.Limits:
     """Return the limits of one run as the settings have them."""
+    if level is Level.NONE:
+        return runner.Limits(
+            wall_clock_seconds=config.wall_clock_seconds,
+            log_bytes=config.log_limit_mb << 20,
+        )
     memory = (config.memory_limit_mb or 0) << 20
     if not memory:
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

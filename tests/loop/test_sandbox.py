@@ -137,6 +137,21 @@ except OSError as error:
     assert ended.exit_code == 0, ended.tail
 
 
+def test_what_compiles_and_loads_in_parallel_has_what_it_needs(tmp_path, level):
+    code = """
+import multiprocessing, os
+def work(number):
+    return number * number
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(sum(pool.map(work, range(10))))
+    print(len(os.urandom(8)))
+"""
+    ended, _ = attempt(tmp_path, level, code)
+    assert ended.exit_code == 0, ended.tail
+    assert "285" in ended.tail
+
+
 @pytest.mark.parametrize(
     "act",
     [
