@@ -86,7 +86,7 @@ class _Paper(Text):
 
     def document(self, name: str) -> Document:
         """Read all of it."""
-        self.source.push(self._files.main_tokens())
+        self.source.give(self._files.main_tokens())
         self.run()
         sections = finished(self._parts, self.numbers)
         abstract = self.numbers.resolved("\n\n".join(self._abstract))
@@ -256,7 +256,7 @@ class _Paper(Text):
         self.source.optional()
         if self.source.peek() == "{":
             self.source.argument()
-        self.source.push(self._files.bibliography())
+        self.source.give(self._files.bibliography())
 
     def _references(self) -> None:
         self.drop("d")

@@ -207,7 +207,7 @@ class Macros(Conditions):
     def learn(self, tokens: Sequence[str]) -> None:
         """Take the plain definitions from a style file, and nothing else."""
         style = Macros(lambda _: None)
-        style.push(tokens)
+        style.give(tokens)
         while piece := style.next():
             if piece in _LEARNT:
                 style.carry_out(piece)
@@ -324,7 +324,7 @@ class Macros(Conditions):
         found = self._find_file(name)
         if found is not None:
             self._depth += 1
-            self.push([*found, FILE_ENDS])
+            self.give([*found, FILE_ENDS])
         return found is not None
 
     def _end_file(self) -> None:

@@ -24,10 +24,14 @@ LITERAL = "\0text"
 MARK = "\0end"
 """What begins a token that ends something; nothing else may take it."""
 
-WORK_LIMIT = 4_000_000
-"""How many tokens one document may take, with all that its macros repeat."""
+WORK_LIMIT = 500_000, 10
+PUSHED_LIMIT = 200_000, 4
+"""How many tokens may be taken, and come from macros: at least, and per token given.
 
-_PUSHED_LIMIT = 800_000
+A book of two million characters takes 2.3 tokens for each that it is given, and has
+0.7 from its macros.
+"""
+
 _OPTIONAL_LIMIT = 2_000
 _TOKEN = re.compile(
     r"(?P<comment>%[^\n]*(?:\n[ \t]*)?)"
@@ -125,12 +129,13 @@ class Stream:
         self._left: list[str] = list(reversed(tokens))
         self._work = 0
         self._pushed = 0
+        self._given = len(tokens)
         self.endless = False
 
     def next(self) -> str:
         """Return the next token, or "" at the end."""
         self._work += 1
-        if self._work > WORK_LIMIT:
+        if self._work > self._allowed(WORK_LIMIT):
             raise DocumentError("its macros do not come to an end")
         return self._left.pop() if self._left else ""
 
@@ -142,6 +147,14 @@ class Stream:
         """Return the next token without taking it."""
         return self._left[-1] if self._left else ""
 
+    def give(self, tokens: Sequence[str]) -> None:
+        """Put a file in front of what is left."""
+        self._given += len(tokens)
+        self.push(tokens)
+
+    def _allowed(self, limit: tuple[int, int]) -> int:
+        return limit[0] + limit[1] * self._given
+
     def push(self, tokens: Sequence[str]) -> None:
         """Put tokens in front of what is left."""
         self._left.extend(reversed(tokens))
@@ -152,7 +165,7 @@ class Stream:
             self.star()
         arguments = list(self._arguments(macro))
         size = len(macro.body) + sum(map(len, arguments)) + 1
-        if self._pushed + size > _PUSHED_LIMIT:
+        if self._pushed + size > self._allowed(PUSHED_LIMIT):
             self.endless = True
             return
         found: list[str] = []

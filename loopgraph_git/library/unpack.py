@@ -77,13 +77,13 @@ def gunzip(data: bytes, limit: int) -> bytes:
     return bytes(made)
 
 
-def unzipped(data: bytes, name: str) -> bytes:
+def unzipped(data: bytes, name: str, *, limit: int = TOTAL_LIMIT) -> bytes:
     """Return what a gzipped file holds; raises DocumentError where it is too much."""
     try:
-        return gunzip(data, TOTAL_LIMIT)
+        return gunzip(data, limit)
     except OverflowError as error:
         raise DocumentError(
-            f"{name} unpacks to more than {TOTAL_LIMIT >> 20} MB: "
+            f"{name} unpacks to more than {limit >> 20} MB: "
             "unpack it yourself, and give the file that you mean"
         ) from error
     except ValueError as error:

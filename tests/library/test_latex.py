@@ -155,10 +155,10 @@ def test_files_that_ask_for_each_other_come_to_an_end():
     ],
 )
 def test_what_never_ends_takes_a_moment(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with suppress(DocumentError):
         read(text)
-    assert time.perf_counter() - started < 15
+    assert time.process_time() - started < 5
 
 
 PIECES = st.sampled_from(

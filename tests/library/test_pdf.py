@@ -207,10 +207,10 @@ def test_what_takes_too_long_is_left_out():
 @pytest.mark.long
 def test_a_page_that_draws_for_ever_is_left_out():
     pages = [*paper().pages[:1], [Row("x " * 11_000_000, 54, 400)]]
-    started = time.perf_counter()
+    started = time.process_time()
     document = read_document(pdf(pages), "x.pdf")
     assert document.left_out == (f"page {len(pages)}: its drawing is too large",)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.long
