@@ -14,14 +14,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
+import orjson
+
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records.values import Kind, Oid
-
-orjson: Any
-try:
-    import orjson
-except ImportError:  # the extra `speed`
-    orjson = None
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,12 +154,12 @@ def _digest(unsigned: bytes) -> str:
 
 
 def _quickly(line: str, raw: bytes) -> dict[str, Any] | None:
-    """Read a canonical line five times as fast, where orjson is installed.
+    """Read a canonical line four times as fast.
 
     None stands for "look again": orjson writes exponents, and texts that are not ASCII,
-    in another way.
+    in another way, and follows nesting further than others can.
     """
-    if orjson is None or _EXPONENT.search(line):
+    if _EXPONENT.search(line) or _brackets(line) > _DEPTH_LIMIT:
         return None
     try:
         plain = orjson.loads(line)
@@ -182,12 +178,16 @@ def _thoroughly(line: str) -> dict[str, Any]:
     if not isinstance(plain, dict):
         message = "not a JSON object"
         raise RecordError(message)
-    if line.count("[") + line.count("{") > _DEPTH_LIMIT and _is_deep(plain):
+    if _brackets(line) > _DEPTH_LIMIT and _is_deep(plain):
         message = f"nested deeper than {_DEPTH_LIMIT} levels"
         raise RecordError(message)
     if canonical(plain) != line:
         raise RecordError("a record that is not in its canonical form")
     return plain
+
+
+def _brackets(line: str) -> int:
+    return line.count("[") + line.count("{")
 
 
 def _is_deep(plain: dict[str, Any]) -> bool:

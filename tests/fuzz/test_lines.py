@@ -115,8 +115,19 @@ def test_what_could_harm_a_reader_is_refused_though_signed(extra):
         Record.decode(signed({}, line))
 
 
-def test_nesting_up_to_a_hundred_levels_is_read():
+def nested(levels):
     inner: object = 1
-    for _ in range(98):
+    for _ in range(levels):
         inner = [inner]
+    return inner
+
+
+def test_nesting_up_to_a_hundred_levels_is_read():
+    inner = nested(98)
     assert Record.decode(signed({**ENVELOPE, "x": inner})).body["x"] == inner
+
+
+@pytest.mark.parametrize("levels", [101, 200, 300])
+def test_nesting_over_a_hundred_levels_is_refused(levels):
+    with pytest.raises(RecordError, match="nested deeper"):
+        Record.decode(signed({**ENVELOPE, "x": nested(levels)}))
