@@ -48,7 +48,9 @@ WHERE trailer = '' AND id IN (SELECT value FROM json_each(?))
 
 def import_row(row: int, record: Record) -> tuple[int, str, str] | None:
     """Return the row of an imported record, None for any other."""
-    named, session = record.body.get(MARK), record.body.get("session", "")
+    if MARK not in record.body:
+        return None
+    named, session = record.body[MARK], record.body.get("session", "")
     if not isinstance(named, str) or not isinstance(session, str):
         return None
     return row, clean(named), clean(session)[:200]

@@ -35,7 +35,8 @@ _INDEXED = ("experiments", "experiment_methods", "records", "scores")
 
 def put_together(db: Database, commits: Iterable[Commit], said: Said) -> int:
     """Write commits and records that are not known yet; returns how many commits."""
-    said.leave_out(known_records(db, said))
+    if db.rows("SELECT 1 FROM records LIMIT 1"):
+        said.leave_out(known_records(db, said))
     bulk = len(said.records) >= _BULK
     with db.indexed_afterwards(_INDEXED if bulk else ()):
         sums = _Sums(db, said)
