@@ -52,6 +52,14 @@ class Condition(NamedTuple):
         return Condition(self.sql + other.sql, (*self.values, *other.values))
 
 
+ALL = Condition()
+OF_METHODS = Condition(
+    " AND (c.paper IN (SELECT paper FROM method_sources)"
+    " OR c.id IN (SELECT chunk FROM mentions))"
+)
+"""The passages that say something of a method: a library has many that do not."""
+
+
 def kinds_of(query: Query) -> list[str]:
     """Return the kinds that the filters of a query can be said of."""
     names = {item.name for item in query.filters}

@@ -213,7 +213,7 @@ def _best(store: Store, asked: _Asked, k: int, code: Mapping[str, str]) -> list[
     if "experiment" in asked.kinds:
         found += _read(store, asked, _experiments_sql(store, asked))
     if "method" in asked.kinds:
-        found += _methods(store, asked, passages)
+        found += _methods(store, asked, _of_methods(store, asked, passages))
     if "chunk" in asked.kinds:
         found += passages
     if "code" in asked.kinds:
@@ -221,8 +221,25 @@ def _best(store: Store, asked: _Asked, k: int, code: Mapping[str, str]) -> list[
     return sorted(found, key=lambda item: -item.score)[: max(k, 0)]
 
 
-def _chunks_sql(store: Store, asked: _Asked) -> Statement:
-    also = filters.of_chunks(asked.query)
+def _of_methods(
+    store: Store, asked: _Asked, passages: list[_Found] | None = None
+) -> list[_Found]:
+    """Return the best passages that say something of a method.
+
+    Without a library all passages do, and those that were found will do.
+    """
+    if asked.match and store.shelf_state():
+        sql = _chunks_sql(store, asked, filters.OF_METHODS)
+        return _read(store, asked, sql)
+    if passages is not None:
+        return passages
+    return _read(store, asked, _chunks_sql(store, asked))
+
+
+def _chunks_sql(
+    store: Store, asked: _Asked, about: Condition = filters.ALL
+) -> Statement:
+    also = filters.of_chunks(asked.query) & about
     join = _OF_CHUNK if also.sql else ""
     return _statement(
         store, "chunk", asked, (_CHUNKS.replace("{join}", join), _RECENT_CHUNKS), also
@@ -304,7 +321,7 @@ def method_ranks(store: Store, query: str) -> list[str]:
     if not asked.match:
         return []
     methods = {method.id: method for method in store.methods()}
-    passages = _read(store, asked, _chunks_sql(store, asked))
+    passages = _of_methods(store, asked)
     return ranked(store, query, methods, [item.row for item in passages])
 
 

@@ -423,3 +423,13 @@ def test_a_pdf_of_ones_own(take, tmp_path):
     good, bad = take(tmp_path / "a paper.pdf", tmp_path / "scan.pdf")
     assert (good.how, good.title) == ("pdf", "Gates")
     assert "scan.pdf has no text in it" in bad.error
+
+
+def test_what_says_nothing_of_a_method_drowns_none(take, client, tmp_path):
+    told = "The quagga algorithm is like SwiGLU with stripes, and more words."
+    (tmp_path / "a.md").write_text(f"# Zebras\n{told}")
+    noise = "\n".join(f"## Quagga {number}\nquagga" for number in range(150))
+    (tmp_path / "b.md").write_text(f"# Noise\n{noise}")
+    take(tmp_path / "a.md", tmp_path / "b.md")
+    assert method_ranks(client.store, "quagga") == ["swiglu"]
+    assert client.search("quagga", kinds=["method"])[0].key == "swiglu"
