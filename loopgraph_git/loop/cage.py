@@ -112,7 +112,7 @@ def hidden_in(text: str) -> str:
     """Return a path in a text that is there, but where no run can see it, or ""."""
     away = hidden()
     for word in _QUOTED_PATH.findall(text):
-        if _is_under(Path(word), away) and Path(word).exists():
+        if _is_under(Path(word), away) and os.access(word, os.R_OK):
             return str(word)
     return ""
 
@@ -128,7 +128,8 @@ def needed(argv: tuple[str, ...], env: Mapping[str, str]) -> list[Path]:
             words = (Path(word) for word in value.split(os.pathsep))
             found += [part for word in words for part in _installed(name, word)]
     found += [Path.home() / name for name in _TOOLS]
-    return [path for path in dict.fromkeys(found) if path.exists()]
+    # `exists` raises where a folder of somebody else is on the way
+    return [path for path in dict.fromkeys(found) if os.access(path, os.R_OK)]
 
 
 def _hops(program: str, path: str | None) -> Iterator[Path]:
@@ -137,13 +138,13 @@ def _hops(program: str, path: str | None) -> Iterator[Path]:
     for _ in range(8):
         if here.parent.name == "bin" and here.is_absolute():
             yield here.parent.parent
-        if not here.is_symlink():
+        if not os.access(here, os.R_OK) or not here.is_symlink():
             return
         here = here.parent / here.readlink()
 
 
 def _installed(name: str, path: Path) -> Iterator[Path]:
-    if not path.is_absolute() or not path.exists():
+    if not path.is_absolute() or not os.access(path, os.R_OK):
         return
     whole = path.name == "shims" or (path.parent / "lib").is_dir()
     yield path.parent if name == "PATH" and whole else path
@@ -162,7 +163,7 @@ def _bubblewrap(place: Place, memory_bytes: int) -> Iterator[str]:
         if path.is_dir() and not path.is_symlink():
             yield from _memory_disk(path, _SCRATCH_BYTES)
     yield from _bound("--bind", [(place.scratch, Path("/tmp"))])  # noqa: S108
-    shown = _outermost(path for path in place.readable if _is_under(path, away))
+    shown = _outermost(_shown(place, away))
     run = [Path("/run") / name for name in _OF_RUN]
     yield from _bound("--ro-bind-try", [(path, path) for path in (*shown, *run)])
     keys = [Path.home() / name for name in _KEYS]
@@ -185,6 +186,14 @@ def _bound(how: str, pairs: Iterable[tuple[Path, Path]]) -> Iterator[str]:
         yield from (how, str(source), str(target))
 
 
+def _shown(place: Place, away: list[Path]) -> Iterator[Path]:
+    """Yield what of a hidden folder is needed, links on the way followed."""
+    for path in place.readable:
+        for real in dict.fromkeys((path.parent.resolve() / path.name, path.resolve())):
+            if _is_under(real, away):
+                yield real
+
+
 def _is_under(path: Path, folders: list[Path]) -> bool:
     # a folder that holds a home would bring it back into sight
     return any(folder in path.parents for folder in folders)
@@ -203,9 +212,8 @@ def _rules(place: Place) -> Iterator[str]:
     for folder in place.folder.parents:
         for name in _UPWARDS:
             yield f"--read={folder / name}"
-    for path in place.readable:
-        if _is_under(path, away):
-            yield f"--read={path}"
+    for path in _shown(place, away):
+        yield f"--read={path}"
     found = (path for name in _SAFE_DEVICES for path in Path("/dev").glob(name))
     for path in (place.folder, place.scratch, *place.writable, *found):
         yield f"--write={path}"

@@ -240,6 +240,29 @@ def test_a_level_that_is_there_but_does_not_work_is_not_believed(tmp_path, monke
     assert found.problem == "bwrap: No permissions to create namespace"
 
 
+def test_what_is_needed_is_found_behind_links(tmp_path, confined, monkeypatch):
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "data").mkdir(parents=True)
+    (real / "data" / "file").write_text("found")
+    link.symlink_to(real)
+    (tmp_path / "short").symlink_to(link / "data")
+    for named in (link / "data", tmp_path / "short"):
+        monkeypatch.setenv("TINY_NANOCHAT_CORPUS", str(named))
+        code = "import os\nprint(open(os.environ['TINY_NANOCHAT_CORPUS'] + '/file').read())"
+        ended, _ = attempt(tmp_path, confined, code)
+        assert "found" in ended.tail, (named, ended.tail)
+
+
+@pytest.mark.skipif(not os.getuid(), reason="root may look everywhere")
+def test_a_path_that_the_user_may_not_see_is_not_needed(tmp_path):
+    closed = tmp_path / "closed"
+    (closed / "bin").mkdir(parents=True)
+    closed.chmod(0)
+    env = {"PATH": f"{closed / 'bin'}:/usr/bin"}
+    assert closed / "bin" not in cage.needed(("sh",), env)
+    closed.chmod(0o700)
+
+
 def test_doctor_and_a_session_say_the_level(toy):
     level = sandbox.best()
     assert f"{level} (" in toy.lg("doctor").stdout
