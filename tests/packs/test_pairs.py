@@ -53,14 +53,11 @@ def exclude(first, second):
 def fault(first, second):
     """Return what is wrong with a pair, or nothing."""
     found = tried_after(first, second)
-    if exclude(first, second):
-        named = first in found.why and not found.files
-        return (
-            "" if named else f"they exclude each other, but: {found.state} {found.why}"
-        )
     if not found.files:
         why = explained(METHODS[second], found.why, earlier=PLAIN, brought=[first])
         return "" if first in why else f"refused without its name: {why}"
+    if exclude(first, second):
+        return "they exclude each other, and yet it applies"
     (text,) = found.files.values()
     compile(text, f"{first}, {second}", "exec", dont_inherit=True)
     lost = [
