@@ -275,3 +275,22 @@ def test_absurd_answers_are_refused_soon(text):
         gate.check(BEFORE, read_answer(text, BEFORE).files, config=Config())
     # 0.1 to 1 s on a slow machine; without limits, minutes
     assert time.process_time() - begun < 10
+
+
+def test_several_files_may_be_given_whole():
+    before = {"train.py": "x = 1\n", "optim.py": "y = 1\n"}
+    text = "train.py\n```python\nx = 2\n```\n\n`optim.py`:\n```python\ny = 2\n```\n"
+    files = read_answer(text, before).files
+    assert files == {"train.py": "x = 2\n", "optim.py": "y = 2\n"}
+    with pytest.raises(EditError, match=r"prepare\.py may not be edited"):
+        read_answer(text.replace("optim.py", "prepare.py"), before)
+
+
+def test_json_and_blocks_in_one_answer_apply_together():
+    text = '```json\n{"set": "LR", "to": 2}\n```\n' + block(
+        "BATCH = 16\n", "BATCH = 8\n"
+    )
+    wanted = CODE.replace("LR = 1", "LR = 2").replace("BATCH = 16", "BATCH = 8")
+    assert read_answer(text, BEFORE).files == {"train.py": wanted}
+    with pytest.raises(EditError, match="not in the file"):
+        read_answer(text.replace("BATCH = 16", "BATCH = 17"), BEFORE)

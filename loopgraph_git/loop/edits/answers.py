@@ -40,6 +40,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _PATH = re.compile(r"(?!\d+\.\d+\Z)[\w.~/\\@:-]*(?:[/\\][\w.~/\\-]+|\w\.[A-Za-z]\w*)")
+_JSON_FENCE = re.compile(
+    r"^```(?:json)?[ \t]*\n([\[{].*?)^```", re.MULTILINE | re.DOTALL
+)
 _LOOKED_BACK = 4
 _FENCES_TRIED = 4
 _HERE_TRIED = 40
@@ -66,7 +69,7 @@ def find_edits(text: str, known: Collection[str] = ()) -> FoundEdits:
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     if text.count("\n") > LINE_LIMIT:
         raise EditError(f"the answer has over {LINE_LIMIT:,} lines")
-    found = _from_json(text)
+    found = _from_json(text, known)
     if found is None:
         found = FoundEdits(_Scanner(text.split("\n"), known).edits(), {})
     if not found.edits:
@@ -77,18 +80,33 @@ def find_edits(text: str, known: Collection[str] = ()) -> FoundEdits:
     return found
 
 
-def _from_json(text: str) -> FoundEdits | None:
-    """Return the edits of an answer that is JSON, or has JSON in a fence."""
-    bare = text.strip()
-    fence = re.search(
-        r"^```(?:json)?[ \t]*\n([\[{].*?)^```", text, re.MULTILINE | re.DOTALL
-    )
-    for candidate in (bare, fence[1] if fence else ""):
-        if candidate[:1] in ("{", "["):
-            found = forms.from_json(candidate, lambda x: find_edits(x).edits)
-            if found:
-                return FoundEdits(*found)
-    return None
+def _from_json(text: str, known: Collection[str]) -> FoundEdits | None:
+    """Return the edits of an answer that is JSON, or has JSON in fences."""
+    found = _of_json(text.strip())
+    if found:
+        return found
+    edits: list[Edit] = []
+    members: dict[str, object] = {}
+    past = 0
+    for fence in _JSON_FENCE.finditer(text):
+        found = _of_json(fence[1])
+        if found:
+            # what stands around it belongs to the same answer
+            edits += _Scanner(text[past : fence.start()].split("\n"), known).blocks()
+            edits += found.edits
+            members.update(found.members)
+            past = fence.end()
+    if not edits:
+        return None
+    edits += _Scanner(text[past:].split("\n"), known).blocks()
+    return FoundEdits(edits, members)
+
+
+def _of_json(text: str) -> FoundEdits | None:
+    if text[:1] not in ("{", "["):
+        return None
+    found = forms.from_json(text, lambda patch: find_edits(patch).edits)
+    return FoundEdits(*found) if found else None
 
 
 class _Scanner:
@@ -109,11 +127,14 @@ class _Scanner:
         self.past = 0
 
     def edits(self) -> list[Edit]:
+        return self.blocks() or self.whole()
+
+    def blocks(self) -> list[Edit]:
         while self.at < len(self.lines):
             self.step()
         if self.fence and self.past > self.fence[2]:
             raise EditError("the answer breaks off inside a block of code")
-        return self.found or self.whole()
+        return self.found
 
     def step(self) -> None:
         line = self.lines[self.at]
@@ -243,6 +264,8 @@ class _Scanner:
         opening, closing, paired = self.fences()
         if not paired:
             return []
+        if len(self.known) > 1:
+            return self.several(paired)
         start, end = max(paired, key=lambda pair: pair[1] - pair[0])
         # code may hold fences of its own
         spans = [
@@ -252,10 +275,26 @@ class _Scanner:
             if first < last
         ]
         spans.sort(key=lambda pair: pair[0] - pair[1])
-        self.past, self.at = 0, start + 1
         others = tuple(self.between(*pair) for pair in spans)
-        path = self.path_above("")
+        path = self.path_of(start)
         return [Whole(path=path, text=self.between(start, end), others=others)]
+
+    def several(self, paired: list[tuple[int, int]]) -> list[Edit]:
+        """Return every file that is given whole, by the path above its fence."""
+        texts: dict[str, str] = {}
+        for start, end in paired:
+            path, text = self.path_of(start), self.between(start, end)
+            if len(text) > len(texts.get(path, "")):
+                texts[path] = text
+        if len(texts) > 1:
+            # a fence without a path is an example
+            texts.pop("", None)
+        return [Whole(path=path, text=text) for path, text in texts.items()]
+
+    def path_of(self, fence: int) -> str:
+        """Return the path on a fence, or above it."""
+        self.past, self.at = 0, fence + 1
+        return self.path_above("")
 
     def between(self, start: int, end: int) -> str:
         """Return the lines between two lines as a text."""
