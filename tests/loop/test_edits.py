@@ -294,3 +294,14 @@ def test_json_and_blocks_in_one_answer_apply_together():
     assert read_answer(text, BEFORE).files == {"train.py": wanted}
     with pytest.raises(EditError, match="not in the file"):
         read_answer(text.replace("BATCH = 16", "BATCH = 17"), BEFORE)
+
+
+def test_blank_context_does_not_hold_an_addition_in_its_place():
+    before = {
+        "train.py": "rate_one = 1\nbetas_two = 2\ndecay_three = 3\n\nwarm_four = 4\n"
+    }
+    head = "```diff\n--- a/train.py\n+++ b/train.py\n@@\n"
+    # decay_three is left out: x stands before or behind it
+    body = " rate_one = 1\n-betas_two = 2\n+betas_two = 5\n+x = 1\n \n warm_four = 4\n"
+    with pytest.raises(EditError, match="not in the file"):
+        read_answer(f"{head}{body}```\n", before)

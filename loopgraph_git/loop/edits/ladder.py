@@ -167,19 +167,27 @@ def _is_sure(
     An addition at the very end of what is left stood next to a line that was given
     up. Where that line is near, but not next, others were left out between them.
     """
-    above, below = given_up
     numbers = [number for number in match.numbers if number is not None]
-    first, last = numbers[0], numbers[-1] + 1
-    if above and lines[above].mark == "+":
-        near = target.lines[max(0, first - _NEAR_LINES) : first]
+    above = _with_blanks(lines, given_up[0])
+    if given_up[0] and lines[above].mark == "+":
+        near = target.lines[max(0, numbers[0] - _NEAR_LINES) : numbers[0]]
         if not _follows([x.text for x in lines[:above]][::-1], near[::-1]):
             return False
+    below = _with_blanks(lines[::-1], given_up[1])
     end = len(lines) - below
-    if below and lines[end - 1].mark == "+":
+    if given_up[1] and lines[end - 1].mark == "+":
+        last = numbers[-1] + 1
         near = target.lines[last : last + _NEAR_LINES]
         if not _follows([x.text for x in lines[end:]], near):
             return False
     return True
+
+
+def _with_blanks(lines: Sequence[Line], given_up: int) -> int:
+    """Return how much is given up with the blank context next to it: it holds nothing."""
+    while lines[given_up].mark == " " and not lines[given_up].text.strip():
+        given_up += 1
+    return given_up
 
 
 def _follows(given_up: list[str], near: list[str]) -> bool:
