@@ -44,12 +44,13 @@ def constants(source: str) -> dict[str, Constant]:
     `global` is not a constant. A source that does not parse has none.
     """
     try:
-        return constants_of(parse_code(source))
+        return dict(constants_of(parse_code(source)))
     except RecipeError:
         return {}
 
 
-def constants_of(code: Code) -> dict[str, Constant]:
+@lru_cache(maxsize=32)
+def constants_of(code: Code) -> Mapping[str, Constant]:
     """Return the effective constants of a parsed source, by qualified name."""
     found: dict[str, Constant] = {}
     for binding in _fixed(code):
@@ -95,6 +96,8 @@ def expression(code: Code, target: str) -> tuple[ast.expr, tuple[str, ...]] | No
     parts = TARGET.match(target)
     if not parts:
         return None
+    if parts["keyword"] is None and parts["name"] not in code.index.bindings:
+        return None  # without looking for the nearest name, which takes a while
     try:
         if parts["keyword"] is None:
             binding = code.binding(parts["name"])

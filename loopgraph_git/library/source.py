@@ -187,17 +187,30 @@ class Code:
 
         A name may begin with the scope to look in: `GPT.forward.F.relu`.
         """
-        found = [call for call in self.index.calls if self._is_call(call, name)]
+        known = self._calls_by_end.get(_end(name), [])
+        found = [
+            call
+            for call in known
+            if is_suffix(name, call.name) or is_suffix(name, self._resolved(call))
+        ]
         return found or [
             call
-            for call in self.index.calls
+            for call in known
             if call.name and is_suffix(name, dotted(call.scope, call.name))
         ]
 
-    def _is_call(self, call: Call, name: str) -> bool:
+    @cached_property
+    def _calls_by_end(self) -> dict[str, list[Call]]:
+        """The calls by the last part of their names, as written and as resolved."""
+        found: dict[str, list[Call]] = {}
+        for call in self.index.calls:
+            for end in {_end(call.name), _end(self._resolved(call))}:
+                found.setdefault(end, []).append(call)
+        return found
+
+    def _resolved(self, call: Call) -> str:
         head, dot, rest = call.name.partition(".")
-        resolved = self.aliases.get(head, head) + dot + rest
-        return is_suffix(name, call.name) or is_suffix(name, resolved)
+        return self.aliases.get(head, head) + dot + rest
 
     def call(self, name: str, keyword: str, *, passing: str | None = None) -> Call:
         """Return the one call of a name, or the one that passes the keyword.
@@ -217,6 +230,10 @@ class Code:
             raise RecipeError(f"no call of {name} in the source")
         places = _places(call.node.lineno for call in found)
         raise AmbiguousError(f"{name} is called {len(found)} times ({places})")
+
+
+def _end(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def keyword_of(call: Call, name: str) -> ast.keyword | None:
