@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,15 +19,52 @@ WORKLOAD = ROOT / "harness" / "tiny_nanochat"
 TINY = (WORKLOAD / "train.py").read_text()
 PACKS = load_packs([ROOT / "packs"])
 METHODS = {method.id: method for pack in PACKS for method in pack.methods}
+# Methods that need others in place before they can be applied.
+FOLLOWS = {
+    "cautious-weight-decay": ("muon",),
+    "cosine-weight-decay": ("weight-decay-schedule",),
+    "depth-scaled-init": ("zero-init-projections",),
+    "embedding-beta2": ("embedding-lr",),
+    "embedding-weight-decay": ("embedding-lr",),
+    "max-autotune": ("torch-compile",),
+    "momentum-warmdown": ("muon", "muon-momentum-warmup"),
+    "muon-momentum": ("muon",),
+    "muon-momentum-warmup": ("muon",),
+    "muon-renorm": ("muon",),
+    "muon-rms-scale": ("muon",),
+    "muon-row-norm": ("muon",),
+    "muon-steps": ("muon",),
+    "muon-wide-scale": ("muon",),
+    "normuon": ("muon",),
+    "plain-momentum": ("muon",),
+    "polar-express": ("muon",),
+    "rope-base": ("rope",),
+    "scalar-lr": ("value-residual",),
+    "uniform-weight-decay": ("muon", "cautious-weight-decay"),
+}
+# Methods of what tiny_nanochat does not have.
+ELSEWHERE = {"fp8", "value-embedding-decay"}
+RECIPES = [name for name in METHODS if METHODS[name].recipe and name not in ELSEWHERE]
+
+
+def complete(name):
+    """Return a method's name after those of the methods that it follows."""
+    return (*FOLLOWS.get(name, ()), name)
+
+
+@cache
+def applied(*names):
+    """Return the training script with the recipes of some methods applied."""
+    if not names:
+        return TINY
+    return apply_recipe(METHODS[names[-1]], applied(*names[:-1]))
 
 
 def edited(*names, **knobs):
     """Return the training script with recipes applied; knobs are of the last."""
-    source = TINY
-    for name in names:
-        own = knobs if name == names[-1] else {}
-        source = apply_recipe(METHODS[name], source, knobs=own)
-    return source
+    if not knobs:
+        return applied(*names)
+    return apply_recipe(METHODS[names[-1]], applied(*names[:-1]), knobs=knobs)
 
 
 def imported(name, path, monkeypatch):
@@ -58,17 +97,29 @@ def load(monkeypatch, tmp_path):
 
 @pytest.fixture
 def train(load, monkeypatch):
-    """Run the edited script's own main for two steps on random bytes."""
+    """Run the edited script's own main for a few steps on random bytes.
+
+    What comes back has the sizes of batches that were asked for, the clock, the model
+    as it was evaluated, and the optimizer's settings in each step.
+    """
     torch = pytest.importorskip("torch")
 
-    def run(*names, **knobs):
+    def run(*names, max_steps=2, **knobs):
         module = load(*names, **knobs)
-        prepare, seen = module.prepare, SimpleNamespace(module=module, batches=[])
+        prepare = module.prepare
+        seen = SimpleNamespace(module=module, batches=[], settings=[])
+        seen.clock = prepare.Clock(torch.device("cpu"), max_steps=max_steps)
+        set_up = module.GPT.setup_optimizer
+
+        def optimizer(model):
+            seen.optimizer = set_up(model)
+            return seen.optimizer
 
         def batches(size, _device):
             seen.batches.append(size)
             draw = torch.Generator().manual_seed(0)
             while True:
+                seen.settings.append(settings(seen.optimizer))
                 window = torch.randint(256, (size, 129), generator=draw)
                 yield window[:, :-1], window[:, 1:]
 
@@ -78,7 +129,7 @@ def train(load, monkeypatch):
             return 1.0
 
         fakes = {
-            "Clock": lambda device: prepare.Clock(device, max_steps=2),
+            "Clock": lambda _device: seen.clock,
             "detect_device": lambda: torch.device("cpu"),
             "evaluate_bpb": evaluate,
             "make_dataloader": batches,
@@ -86,10 +137,27 @@ def train(load, monkeypatch):
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(module, name, fake)
+        monkeypatch.setattr(module.GPT, "setup_optimizer", optimizer)
         assert module.main() == 0
         return seen
 
     return run
+
+
+@pytest.fixture
+def uncompiled():
+    """Let compiled models run as they are: to compile takes longer than they do."""
+    torch = pytest.importorskip("torch")
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@pytest.fixture
+def collected():
+    """Undo what the script does to the garbage collector."""
+    yield
+    gc.enable()
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -105,6 +173,14 @@ def attended(monkeypatch):
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", noted)
     return seen
+
+
+def settings(optimizer):
+    """Return the settings of each group of an optimizer, without its parameters."""
+    return [
+        {name: value for name, value in group.items() if name != "params"}
+        for group in optimizer.param_groups
+    ]
 
 
 def parameters(module):

@@ -18,7 +18,17 @@ from loopgraph_git.library.recipes import (
     detected,
     missing,
 )
-from tests.packs.conftest import METHODS, PACKS, ROOT, TINY
+from tests.packs.conftest import (
+    FOLLOWS,
+    METHODS,
+    PACKS,
+    RECIPES,
+    ROOT,
+    TINY,
+    applied,
+    complete,
+)
+from tests.packs.scripts import CONSTANTS, FLAGS, SCRIPT
 
 FILES = sorted((ROOT / "packs").glob("*.yml"))
 
@@ -37,162 +47,237 @@ REQUIRED = {
     "qk-norm",
     "depth",
 }
-# Methods that need another one in place before they can be applied.
-FOLLOWS = {"rope-base": "rope"}
 # Methods that multiply a value, and so can be applied again and again.
-SCALES = {"batch-size", "learning-rate", "embedding-lr", "unembedding-lr"}
+SCALES = {
+    "aspect-ratio",
+    "batch-size",
+    "device-batch-size",
+    "embedding-lr",
+    "head-dim",
+    "learning-rate",
+    "model-size",
+    "scalar-lr",
+    "unembedding-lr",
+}
+# Methods that add a constant here, and elsewhere only turn it; or that take away what
+# nothing else would tell.
+SILENT = {
+    "embedding-init",
+    "embedding-lr",
+    "init-scale",
+    "qk-init",
+    "scalar-lr",
+    "unembedding-lr",
+    "uniform-weight-decay",
+}
+# A method that puts other lines in the place of commented ones.
+REWRITES = {
+    "depth-scaled-init",
+    "polar-express",
+    "uniform-weight-decay",
+    "width-init",
+    "zero-init-projections",
+}
 # The definitions and constants of train.py that lose a line to each recipe, and the
 # most lines that it may add.
 TOUCHED = {
     "adam-betas": ({"ADAM_BETAS"}, 1),
+    "adam-eps": (set(), 1),
+    "adam-width-scale": ({"GPT.setup_optimizer"}, 1),
+    "aspect-ratio": ({"ASPECT_RATIO"}, 1),
+    "batch-ramp": ({"main"}, 7),
     "batch-size": ({"TOTAL_BATCH_SIZE"}, 1),
+    "cautious-weight-decay": ({"Muon.step", "WEIGHT_DECAY"}, 3),
+    "checkpointing": (set(), 6),
+    "cosine-decay": ({"WARMDOWN_RATIO", "get_lr_multiplier"}, 3),
+    "cosine-weight-decay": ({"get_weight_decay_multiplier"}, 1),
     "depth": ({"GPTConfig"}, 1),
-    "embedding-lr": (set(), 5),
-    "final-lr": ({"WARMDOWN_RATIO", "FINAL_LR_FRAC"}, 2),
+    "depth-scaled-init": ({"GPT.init_weights"}, 2),
+    "device-batch-size": ({"DEVICE_BATCH_SIZE"}, 1),
+    "dropout": ({"MLP.forward"}, 1),
+    "embedding-beta2": (set(), 1),
+    "embedding-init": (set(), 2),
+    "embedding-lr": (set(), 6),
+    "embedding-weight-decay": (set(), 1),
+    "fc-init": (set(), 2),
+    "final-lr": ({"FINAL_LR_FRAC", "WARMDOWN_RATIO"}, 2),
+    "fused-adamw": (set(), 1),
+    "gc-freeze": (set(), 4),
     "gelu": ({"MLP.forward"}, 1),
     "gqa": ({"N_KV_HEAD"}, 1),
     "grad-clip": (set(), 2),
+    "head-dim": ({"HEAD_DIM"}, 1),
+    "init-scale": (set(), 2),
+    "inverse-sqrt": (set(), 4),
     "learning-rate": ({"LEARNING_RATE"}, 1),
+    "lion": ({"GPT.setup_optimizer", "LEARNING_RATE"}, 32),
     "logit-softcap": (set(), 2),
+    "lookahead": (set(), 7),
+    "matmul-precision": ({"main"}, 1),
+    "max-autotune": ({"main"}, 1),
+    "model-size": ({"DEPTH"}, 1),
+    "momentum-warmdown": (set(), 1),
     "muon": ({"GPT.setup_optimizer"}, 70),
+    "muon-momentum": ({"MUON_MOMENTUM"}, 1),
+    "muon-momentum-warmup": (set(), 11),
+    "muon-renorm": (set(), 2),
+    "muon-rms-scale": ({"MATRIX_LR", "Muon.step"}, 2),
+    "muon-row-norm": (set(), 2),
+    "muon-steps": ({"orthogonalize"}, 1),
+    "muon-wide-scale": ({"Muon.step"}, 1),
+    "normuon": (set(), 7),
+    "orthogonal-init": (set(), 4),
+    "plain-momentum": ({"Muon.step"}, 1),
+    "polar-express": ({"orthogonalize"}, 9),
+    "qk-init": (set(), 2),
     "qk-norm": (set(), 1),
     "rope": ({"GPT.__init__", "GPT.forward"}, 12),
     "rope-base": ({"rotary"}, 1),
+    "scalar-lr": (set(), 6),
+    "short-windows-first": (set(), 4),
     "sliding-window": ({"CausalSelfAttention.forward"}, 11),
+    "sqrt-decay": ({"WARMDOWN_RATIO", "get_lr_multiplier"}, 3),
     "swiglu": ({"MLP.__init__", "MLP.forward"}, 5),
+    "torch-compile": (set(), 1),
     "unembedding-lr": (set(), 5),
+    "uniform-weight-decay": ({"Muon.step"}, 1),
     "value-residual": (
-        {"CausalSelfAttention.forward", "Block.forward", "GPT.forward"},
+        {"Block.forward", "CausalSelfAttention.forward", "GPT.forward"},
         18,
     ),
     "warmdown": ({"WARMDOWN_RATIO"}, 1),
     "warmup": ({"WARMUP_RATIO"}, 1),
+    "warmup-steps": (set(), 3),
+    "weight-averaging": ({"main"}, 8),
     "weight-decay": ({"WEIGHT_DECAY"}, 1),
+    "weight-decay-schedule": ({"WEIGHT_DECAY"}, 9),
+    "weight-ema": ({"main"}, 8),
+    "width-init": ({"GPT.init_weights"}, 1),
+    "z-loss": ({"GPT.forward"}, 4),
+    "zero-init-head": (set(), 1),
+    "zero-init-projections": ({"GPT.init_weights"}, 2),
 }
 
-# Another kind of script: its constants at the module's level, in larger units, ...
-CONSTANTS = """\
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-ASPECT_RATIO = 64        # width per layer
-HEAD_DIM = 128
-WINDOW_PATTERN = "SSSL"  # S: half the context, L: all of it
-
-TOTAL_BATCH_SIZE = 2**19 # tokens
-EMBEDDING_LR = 0.6
-UNEMBEDDING_LR = 0.004
-MATRIX_LR = 0.04
-WEIGHT_DECAY = 0.2
-ADAM_BETAS = (0.8, 0.95) # beta1, beta2
-WARMUP_RATIO = 0.0
-WARMDOWN_RATIO = 0.5
-FINAL_LR_FRAC = 0.0
-
-DEPTH = 8                # layers
-DEVICE_BATCH_SIZE = 128
-"""
-# ... and its model, which has a good deal of the packs already.
-MODEL = """
-
-def norm(x):
-    return F.rms_norm(x, (x.size(-1),))
-
-
-def apply_rotary(x, cos, sin):
-    half = x.shape[-1] // 2
-    left, right = x[..., :half], x[..., half:]
-    return torch.cat([left * cos - right * sin, left * sin + right * cos], -1)
-
-
-class CausalSelfAttention(nn.Module):
-    def forward(self, x, ve, cos_sin, window):
-        q, k, v = self.project(x)
-        v = v + self.gate(x) * ve
-        q, k = apply_rotary(q, *cos_sin), apply_rotary(k, *cos_sin)
-        q, k = norm(q), norm(k)
-        return self.c_proj(flash(q, k, v, causal=True, window_size=window))
-
-
-class MLP(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=False)
-        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=False)
-
-    def forward(self, x):
-        x = self.c_fc(x)
-        x = F.relu(x).square()
-        return self.c_proj(x)
-
-
-class GPT(nn.Module):
-    def init_weights(self, s):
-        for block in self.transformer.h:
-            torch.nn.init.uniform_(block.mlp.c_fc.weight, -s, s)
-            torch.nn.init.zeros_(block.mlp.c_proj.weight)
-
-    def _precompute_rotary_embeddings(self, seq_len, head_dim, base=10000):
-        return base ** (torch.arange(0, head_dim, 2) / head_dim)
-
-    def setup_optimizer(self):
-        matrices = list(self.transformer.h.parameters())
-        tables = list(self.value_embeds.parameters())
-        return MuonAdamW(matrices, tables)
-
-    def forward(self, idx):
-        x = norm(self.run(idx))
-        softcap = 15
-        return softcap * torch.tanh(self.lm_head(x) / softcap)
-
-
-class MuonAdamW(torch.optim.Optimizer):
-    pass
-
-
-def build_model_config(depth):
-    num_heads = depth * ASPECT_RATIO // HEAD_DIM
-    return GPTConfig(
-        n_layer=depth, n_head=num_heads, n_kv_head=num_heads, n_embd=num_heads * HEAD_DIM,
-    )
-
-
-config = build_model_config(DEPTH)
-optimizer = GPT(config).setup_optimizer()
-while True:
-    optimizer.step()
-"""
+# What each script of another making can take, ...
 OF_CONSTANTS = {
     "adam-betas",
+    "aspect-ratio",
     "batch-size",
     "depth",
+    "device-batch-size",
     "embedding-lr",
     "final-lr",
+    "head-dim",
     "learning-rate",
+    "model-size",
+    "scalar-lr",
     "sliding-window",
     "unembedding-lr",
     "warmdown",
     "warmup",
     "weight-decay",
 }
-OF_MODEL = {"gelu", "gqa", "grad-clip", "logit-softcap", "rope-base", "swiglu"}
-PRESENT = {
+OF_SCRIPT = (OF_CONSTANTS - {"sliding-window"}) | {
+    "adam-eps",
+    "checkpointing",
+    "cosine-decay",
+    "cosine-weight-decay",
+    "depth-scaled-init",
+    "dropout",
+    "embedding-beta2",
+    "embedding-init",
+    "embedding-weight-decay",
+    "fc-init",
+    "gelu",
+    "gqa",
+    "grad-clip",
+    "init-scale",
+    "inverse-sqrt",
+    "lookahead",
+    "matmul-precision",
+    "max-autotune",
+    "momentum-warmdown",
+    "muon-momentum",
+    "muon-renorm",
+    "muon-rms-scale",
+    "muon-row-norm",
+    "muon-steps",
+    "muon-wide-scale",
+    "orthogonal-init",
+    "plain-momentum",
+    "qk-init",
+    "rope-base",
+    "short-windows-first",
+    "sqrt-decay",
+    "swiglu",
+    "uniform-weight-decay",
+    "value-embedding-decay",
+    "warmup-steps",
+    "weight-averaging",
+    "weight-ema",
+    "z-loss",
+    "zero-init-head",
+}
+OF_FLAGS = {
+    "aspect-ratio",
+    "cosine-decay",
+    "device-batch-size",
+    "embedding-lr",
+    "fp8",
+    "head-dim",
+    "inverse-sqrt",
+    "learning-rate",
+    "max-autotune",
+    "model-size",
+    "muon-momentum",
+    "scalar-lr",
+    "short-windows-first",
+    "sqrt-decay",
+    "unembedding-lr",
+    "warmdown",
+    "weight-decay",
+}
+# ... and what it has already.
+IN_SCRIPT = {
+    "cautious-weight-decay",
+    "gc-freeze",
     "logit-softcap",
     "muon",
+    "muon-momentum-warmup",
+    "normuon",
+    "polar-express",
     "qk-norm",
     "rope",
     "sliding-window",
+    "torch-compile",
     "value-residual",
+    "weight-decay-schedule",
+    "width-init",
+    "zero-init-projections",
+}
+IN_FLAGS = {
+    "cosine-weight-decay",
+    "final-lr",
+    "gc-freeze",
+    "momentum-warmdown",
+    "muon-momentum-warmup",
+    "torch-compile",
+    "warmup-steps",
+    "weight-decay-schedule",
 }
 
 every_method = pytest.mark.parametrize("name", METHODS)
+every_recipe = pytest.mark.parametrize("name", RECIPES)
 
 
 def base_of(name):
     """Return the plain script, with what the method builds on in place."""
-    earlier = FOLLOWS.get(name)
-    return apply_recipe(METHODS[earlier], TINY) if earlier else TINY
+    return applied(*FOLLOWS.get(name, ()))
+
+
+def with_recipe(name):
+    """Return the plain script with the method, and what it builds on, in place."""
+    return applied(*complete(name))
 
 
 def changed(name, source, knobs):
@@ -250,7 +335,8 @@ def test_the_packs_belong_together():
     names = [method.id for pack in PACKS for method in pack.methods]
     assert len(names) == len(set(names))
     assert set(names) >= REQUIRED
-    assert set(names) == set(TOUCHED)
+    assert set(RECIPES) == set(TOUCHED)
+    assert {name for names in FOLLOWS.values() for name in names} <= set(RECIPES)
     assert unknown_conflicts(PACKS) == []
 
 
@@ -277,10 +363,10 @@ def test_a_knob_can_be_turned_both_ways(name):
             assert min(knob.values) < 1 < max(knob.values)
 
 
-@every_method
+@every_recipe
 def test_a_recipe_changes_what_it_names_and_nothing_else(name):
     source = base_of(name)
-    gone, came = difference(source, apply_recipe(METHODS[name], source))
+    gone, came = difference(source, with_recipe(name))
     tree = ast.parse(source)
     scopes, most = TOUCHED[name]
     assert {owner(tree, line) for line in gone} == scopes
@@ -288,35 +374,33 @@ def test_a_recipe_changes_what_it_names_and_nothing_else(name):
     assert max(map(len, came)) <= 88
 
 
-@every_method
+@pytest.mark.parametrize("name", sorted(set(RECIPES) - REWRITES))
 def test_a_recipe_keeps_every_comment(name):
     source = base_of(name)
-    gone, came = difference(source, apply_recipe(METHODS[name], source))
+    gone, came = difference(source, with_recipe(name))
     lines = source.splitlines()
     comments = [lines[at - 1].partition("#")[2] for at in gone if "#" in lines[at - 1]]
     assert [text for text in comments if not any(text in line for line in came)] == []
 
 
-@every_method
+@every_recipe
 def test_a_method_is_detected_once_it_is_there(name):
     method, source = METHODS[name], base_of(name)
     assert not detect(method, source)
-    after = apply_recipe(method, source)
+    after = with_recipe(name)
     assert detect(method, after) == bool(method.detect)
-    # These two add a constant here, and only turn it where it is.
-    if name not in {"embedding-lr", "unembedding-lr"}:
+    if name not in SILENT:
         assert name in detected(METHODS.values(), source, after)
 
 
-@every_method
+@every_recipe
 def test_a_method_that_applies_has_what_it_requires(name):
     assert missing(METHODS[name], base_of(name)) == []
 
 
-@every_method
+@every_recipe
 def test_a_second_application_is_refused_or_turns_a_value(name):
-    source = base_of(name)
-    once = apply_recipe(METHODS[name], source)
+    once = with_recipe(name)
     if name not in SCALES:
         with pytest.raises(RecipeError, match=f"^{name}: "):
             apply_recipe(METHODS[name], once)
@@ -327,7 +411,7 @@ def test_a_second_application_is_refused_or_turns_a_value(name):
     assert constants(once) != constants(twice)
 
 
-@every_method
+@every_recipe
 def test_every_setting_of_the_knobs_applies(name):
     choices = knob_choices(METHODS[name])
     results = {changed(name, base_of(name), knobs) for knobs in choices}
@@ -359,7 +443,7 @@ def test_what_excludes_itself_says_so():
     assert all(second in METHODS[first].conflicts for first, second in pairs)
 
 
-@every_method
+@every_recipe
 def test_constants_alone_are_enough_for_a_method_that_turns_one(name):
     if name in OF_CONSTANTS:
         gone, came = difference(CONSTANTS, first_change(name, CONSTANTS))
@@ -370,22 +454,30 @@ def test_constants_alone_are_enough_for_a_method_that_turns_one(name):
         apply_recipe(METHODS[name], CONSTANTS)
 
 
-@every_method
-def test_a_method_knows_a_script_that_has_it_already(name):
-    assert detect(METHODS[name], CONSTANTS + MODEL) == (name in PRESENT)
+@pytest.mark.parametrize(
+    ("source", "has"), [(SCRIPT, IN_SCRIPT), (FLAGS, IN_FLAGS)], ids=["file", "flags"]
+)
+def test_methods_know_a_script_that_has_them_already(source, has):
+    found = {name for name, method in METHODS.items() if detect(method, source)}
+    assert found == has
 
 
+@pytest.mark.parametrize(
+    ("source", "takes"), [(SCRIPT, OF_SCRIPT), (FLAGS, OF_FLAGS)], ids=["file", "flags"]
+)
 @every_method
-def test_a_method_applies_to_the_other_script_or_says_why_not(name):
-    source = CONSTANTS + MODEL
-    if name in OF_CONSTANTS | OF_MODEL:
+def test_a_method_applies_to_the_other_script_or_says_why_not(name, source, takes):
+    method = METHODS[name]
+    if name in takes:
         after = first_change(name, source)
-        assert detect(METHODS[name], after) == bool(METHODS[name].detect)
-        assert missing(METHODS[name], source) == []
-        return
-    assert name in PRESENT
-    with pytest.raises(RecipeError, match=rf"^{name}: "):
-        first_change(name, source)
+        gone, came = difference(source, after)
+        assert len(gone) <= 6
+        assert 1 <= len(came) <= 16
+        assert detect(method, after) == bool(method.detect)
+        assert missing(method, source) == []
+    elif method.recipe and not detect(method, source):
+        with pytest.raises(RecipeError, match=rf"^{name}: "):
+            first_change(name, source)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +504,7 @@ def test_a_method_applies_to_the_other_script_or_says_why_not(name):
     ],
 )
 def test_a_value_is_written_the_way_that_script_writes(name, line):
-    assert line in first_change(name, CONSTANTS + MODEL)
+    assert line in first_change(name, SCRIPT)
 
 
 def test_an_edit_by_hand_is_recognised_as_the_method_it_makes():

@@ -110,6 +110,8 @@ def test_the_other_order_composes_or_names_it(first):
 
 
 @pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.usefixtures("uncompiled", "collected")
 @pytest.mark.parametrize("share", range(SHARES))
 def test_a_random_pair_trains(train, share):
     torch = pytest.importorskip("torch")

@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from tests.packs.conftest import (
-    METHODS,
+    RECIPES,
     WORKLOAD,
+    complete,
     edited,
     parameters,
     rates,
@@ -30,9 +31,11 @@ STACKS = [
 ]
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "rope-base"])
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.usefixtures("uncompiled", "collected")
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_trains(train, name):
-    model = train(name).model
+    model = train(*complete(name)).model
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
