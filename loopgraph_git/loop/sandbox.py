@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import SandboxError
 from loopgraph_git.loop import runner
-from loopgraph_git.loop.cage import Cage, Level, Place, caged, needed
+from loopgraph_git.loop.cage import Level, Place, caged, needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,16 +113,3 @@ def chosen(wanted: Level | None, least: Level) -> Level:
             f"{f' ({missing})' if missing else ''}: see docs/safety.md"
         )
     return level
-
-
-__all__ = [
-    "Cage",
-    "Level",
-    "Place",
-    "Probed",
-    "best",
-    "chosen",
-    "keeps",
-    "probe",
-    "probes",
-]

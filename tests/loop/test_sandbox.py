@@ -358,7 +358,7 @@ def test_nothing_outlives_a_run(toy, level, end, tmp_path):
     (toy.root / "train.py").write_text(SLEEPERS)
     git(toy.root, "add", ".")
     git(toy.root, "commit", "-qm", "Sleep")
-    toy.write(timeout_seconds=4 if end == "timeout" else 100)
+    toy.write(timeout_seconds=8 if end == "timeout" else 100)
     with subprocess.Popen(
         [sys.executable, "-m", "loopgraph_git", "run", "--sandbox", str(level)],
         cwd=toy.root,
