@@ -38,17 +38,16 @@ from loopgraph_git.library.operations import (
     substituted,
     verb_of,
 )
-from loopgraph_git.library.placing import PLACES
+from loopgraph_git.library.placing import CALLED, PLACES
 from loopgraph_git.library.reshaping import PARTS, filled, parsed_parameter
 from loopgraph_git.library.source import parse_tree
 
 if TYPE_CHECKING:
     from loopgraph_git.library.yaml_tree import Entry, Report
 
-_dotted = matching(r"[^\W\d]\w*(\.[^\W\d]\w*)*", "a dotted name")
-_place = matching(
-    r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?", "a dotted name, or a call's with ()"
-)
+_NAME = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_dotted = matching(_NAME, "a dotted name")
+_place = matching(rf"{CALLED.pattern}|{_NAME}", "a dotted name, or a call's with ()")
 _target = matching(TARGET.pattern.removesuffix(r"\Z"), "a name or a call(keyword)")
 _PATTERN_LIMIT = 500
 

@@ -21,19 +21,25 @@ if TYPE_CHECKING:
 
 _DEFINITION = re.compile(r"\s*(?:#.*\n\s*)*(?:@|def\b|class\b|async\s+def\b)")
 PLACES = ("imports", "start", "end")
+# A call as a place, where need be the call that passes an argument.
+CALLED = re.compile(
+    r"(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?:\[(?P<passing>[^\n]+)\])?\(\)"
+)
 
 
 @dataclass(frozen=True)
 class _Anchor:
     """Whole lines that a block can stand before or after, numbered from 1.
 
-    `apart` is how many blank lines they want around them.
+    `apart` is how many blank lines they want around them; `leaves` means that what
+    stands after them is never reached.
     """
 
     first: int
     last: int
     indent: str
     apart: int = 0
+    leaves: bool = False
 
 
 def replace_definition(code: Code, name: str, new: str) -> str:
@@ -66,7 +72,10 @@ def delete(code: Code, name: str) -> str:
 
 def insert_after(code: Code, name: str, text: str) -> str:
     """Return the source with a block on the lines after a definition or constant."""
-    return _after(code, _anchor(code, name), text)
+    anchor = _anchor(code, name)
+    if anchor.leaves:
+        raise RecipeError(f"{name} stands in a statement that nothing can follow")
+    return _after(code, anchor, text)
 
 
 def insert_before(code: Code, name: str, text: str) -> str:
@@ -153,8 +162,9 @@ def _imports(body: list[ast.stmt]) -> list[ast.stmt]:
 
 def _anchor(code: Code, name: str, *, comments: bool = False) -> _Anchor:
     """Return the lines of a definition, of an assignment, or of what calls `name()`."""
-    if name.endswith("()"):
-        return _statement(code, _caller(code, name.removesuffix("()")))
+    called = CALLED.fullmatch(name)
+    if called:
+        return _statement(code, _caller(code, called["name"], called["passing"]))
     if name not in code.index.bindings or name in code.index.definitions:
         if name not in code.index.definitions:
             raise RecipeError(f"no definition or constant {name} in the source")
@@ -165,9 +175,9 @@ def _anchor(code: Code, name: str, *, comments: bool = False) -> _Anchor:
     return _statement(code, binding.statement)
 
 
-def _caller(code: Code, name: str) -> ast.stmt:
+def _caller(code: Code, name: str, passing: str | None) -> ast.stmt:
     """Return the innermost statement that a call of a name stands in."""
-    call = code.call(name, "").node
+    call = code.call(name, "", passing=passing).node
     holders = [
         node
         for node in ast.walk(code.tree)
@@ -194,13 +204,15 @@ def _statement(code: Code, node: ast.stmt, *, comments: bool = False) -> _Anchor
     if before.strip() or (rest and not rest.startswith("#")):
         raise RecipeError(f"line {node.lineno} holds other code beside the place")
     indent = margin_of(code.line_text(first))
-    return _Anchor(first, last, indent, _apart(node, indent))
+    leaves = isinstance(node, ast.Return | ast.Raise | ast.Break | ast.Continue)
+    return _Anchor(first, last, indent, _apart(node, indent), leaves)
 
 
 def _apart(node: ast.stmt, indent: str) -> int:
     if isinstance(node, DEFINED):
         return 1 if indent else 2
-    return 1 if isinstance(node, ast.Expr) else 0
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return 1 if is_text else 0
 
 
 def _first_line(code: Code, node: Defined, *, comments: bool) -> int:

@@ -129,4 +129,9 @@ def test_a_place_can_be_the_statement_of_a_call():
     )
     text = done(BLOCK, insert="y = x", after="self.attn()")
     assert text == BLOCK.replace("# attention\n", "# attention\n        y = x\n")
+    assert refused(BLOCK, insert="x = 1", after="self.out()") == (
+        "self.out() stands in a statement that nothing can follow"
+    )
+    two = "f(a)\nf(b)\n"
+    assert done(two, insert="y = 1", after="f[a]()") == "f(a)\ny = 1\nf(b)\n"
     assert refused(BLOCK, insert="y = x", after="norm()").startswith("norm is called 2")
