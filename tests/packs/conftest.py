@@ -26,6 +26,7 @@ FOLLOWS = {
     "depth-scaled-init": ("zero-init-projections",),
     "embedding-beta2": ("embedding-lr",),
     "embedding-weight-decay": ("embedding-lr",),
+    "full-attention": ("sliding-window",),
     "max-autotune": ("torch-compile",),
     "momentum-warmdown": ("muon", "muon-momentum-warmup"),
     "muon-momentum": ("muon",),
@@ -35,12 +36,15 @@ FOLLOWS = {
     "muon-row-norm": ("muon",),
     "muon-steps": ("muon",),
     "muon-wide-scale": ("muon",),
+    "nope-layers": ("rope",),
     "normuon": ("muon",),
+    "partial-rope": ("rope",),
     "plain-momentum": ("muon",),
     "polar-express": ("muon",),
     "rope-base": ("rope",),
     "scalar-lr": ("value-residual",),
     "uniform-weight-decay": ("muon", "cautious-weight-decay"),
+    "window-size": ("sliding-window",),
 }
 # Methods of what tiny_nanochat does not have.
 ELSEWHERE = {"fp8", "value-embedding-decay"}
