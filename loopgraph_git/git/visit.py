@@ -32,7 +32,7 @@ _GITHUB = re.compile(
 _URL = re.compile(
     r"(?P<url>(?:https?|file|ssh)://(?:[^\s@/]+@)?[^\s@]+)(?:@(?P<rev>[^\s@]+))?"
 )
-_LOGIN = re.compile(r"(?<=//)[^/@]*@")
+_LOGIN = re.compile(r"(?<=//)[^/\s]*@")
 _REV = re.compile(r"(?![-/.])[\w./+-]{1,200}(?<![/.])")
 _SHORT = re.compile(r"[0-9a-f]{7,39}\Z")
 _BASE = "https://github.com"
@@ -52,7 +52,7 @@ class Address:
     def key(self) -> str:
         """The name of the repository, whichever version, and without a password."""
         own = self.url.startswith(f"{_BASE}/")
-        return f"github:{self.name}" if own else _LOGIN.sub("", self.url)
+        return f"github:{self.name}" if own else without_login(self.url)
 
     def __str__(self) -> str:
         return f"{self.key}@{self.rev}" if self.rev else self.key
@@ -73,6 +73,11 @@ class Snapshot:
 
     commit: Oid
     files: tuple[Theirs, ...]
+
+
+def without_login(text: str) -> str:
+    """Return a text whose addresses have no user and no password in them."""
+    return _LOGIN.sub("", text)
 
 
 def find_address(text: str) -> Address | None:

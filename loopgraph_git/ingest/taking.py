@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import LoopGraphError
+from loopgraph_git.git.visit import without_login
 from loopgraph_git.ingest import files, targets, visiting
 from loopgraph_git.ingest.packing import take_pack
 from loopgraph_git.ingest.papers import ABSTRACT, full_text
@@ -214,7 +215,9 @@ def _failed(text: str, error: Exception) -> Ingested:
     words = str(error)
     if isinstance(error, OSError):
         words = f"{error.filename or text}: {error.strerror}"
-    return Ingested(target=text, came=Came.FAILED, error=words)
+    # what failed may be an address with a password in it
+    target, error_ = without_login(text), without_login(words)
+    return Ingested(target=target, came=Came.FAILED, error=error_)
 
 
 def _listed(left_out: Sequence[str]) -> tuple[str, ...]:

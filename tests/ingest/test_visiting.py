@@ -80,3 +80,21 @@ def test_a_repository_that_is_gone_is_named_and_what_was_read_stays(
     assert url in found[0].error
     assert chunks(client, "giraffes")
     assert "save it, and give the file" in found[2].error
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ada:hush@127.0.0.1:1/a/b",
+        "http://ada:hu@sh@127.0.0.1:1/a/b.git",
+        "http://ada:hush@127.0.0.1:1/a/b.pdf",
+        "http://ada:hush@",
+    ],
+)
+def test_a_password_is_never_said_of_what_fails(take, address):
+    (item,) = take(address)
+    said = f"{item.target} {item.error}"
+    assert item.error
+    assert "hush" not in said
+    assert "ada" not in said
+    assert "sh@" not in said
