@@ -4,6 +4,7 @@
     log        goes when it is old, and its session not one of the newest
     journal    goes with the worktree; one with something under way stays
     temporary  goes: what a killed process left half written
+    visited    goes: a copy of a repository that was taken in, and is in the library
 
 Records, pins, archives and experiments are never touched: all of them are in git. A
 session's own lock is held while anything of it is removed.
@@ -12,6 +13,7 @@ session's own lock is held while anything of it is removed.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.errors import GitError, LockedError, LoopGraphError
 from loopgraph_git.git import worktree
 from loopgraph_git.git.lock import locked
+from loopgraph_git.ingest.visiting import VISITED
 from loopgraph_git.loop.journal import Journal
 from loopgraph_git.records import Kind
 
@@ -89,10 +92,13 @@ def sweep(lab: Lab, limits: Limits, *, dry_run: bool = False) -> Swept:
             busy |= {name} if needed.unfinished else set()
             kept.append(Kept(name, str(needed)))
     old = [*_logs(lab, limits, busy, began), *_temporary(lab.repo, began)]
+    copies = list(_visited(lab, began))
     if not dry_run:
         for item in old:
             item.path.unlink(missing_ok=True)
-    return Swept((*removed, *old), tuple(kept))
+        for item in copies:
+            shutil.rmtree(item.path, ignore_errors=True)
+    return Swept((*removed, *old, *copies), tuple(kept))
 
 
 class _NeededError(Exception):
@@ -297,6 +303,19 @@ def _temporary(repo: Repo, began: float) -> Iterator[Leftover]:
     for path in sorted(found):
         if path.is_file() and path.lstat().st_mtime < began - _HOUR:
             yield Leftover("temporary", path, size_of(path))
+
+
+def _visited(lab: Lab, began: float) -> Iterator[Leftover]:
+    """Yield the copies of repositories of others: the next visit fetches a new one."""
+    library = lab.client.holdings.library
+    for path in sorted((library / VISITED).glob("*.git")) if library else []:
+        # one that was touched just now may be read by an ingest
+        if (
+            path.is_dir()
+            and not path.is_symlink()
+            and path.lstat().st_mtime < began - _HOUR
+        ):
+            yield Leftover("visited", path, size_of(path))
 
 
 def size_of(path: Path) -> int:

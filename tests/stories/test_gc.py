@@ -227,3 +227,21 @@ def test_what_killed_processes_left_goes_after_an_hour(over):
         os.utime(path, (time.time() - 2 * 3600,) * 2)
     assert "removed 3 temporary files" in over.lg("gc").stdout
     assert not any(path.exists() for path in left)
+
+
+def test_copies_of_repositories_go_and_what_was_read_stays(over, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "README.md").write_text("# Theirs\nA page about giraffes.\n")
+    git(theirs, "init", "-q", "-b", "main")
+    git(theirs, "add", ".")
+    git(theirs, "commit", "-q", "-m", "Start")
+    over.lg("ingest", theirs.as_uri())
+    (copy,) = (home_of(over) / "library/.visited").iterdir()
+    # an ingest may be reading it
+    assert "copy" not in over.lg("gc").stdout
+    os.utime(copy, (0, 0))
+    assert "removed 1 copy of a repository" in over.lg("gc").stdout
+    assert not copy.exists()
+    assert "giraffes" in over.lg("search", "giraffes").stdout
+    assert "known" in over.lg("ingest", theirs.as_uri()).stdout
