@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json, opened, sandbox_level
+from loopgraph_git.cli.options import as_json, opened, paid_llm, sandbox_level
 from loopgraph_git.cli.progress import Shown, Stop
 from loopgraph_git.cli.sessions import run_sessions
 from loopgraph_git.errors import UsageError
@@ -45,13 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--proposer", type=click.Choice(["recipe", "chat"]), help="Who proposes.")
 @click.option("--model", help="The LLM for --proposer chat.")
-@click.option("--provider", help="Its endpoint: a name (openai, ollama, ...) or a URL.")
-@click.option("--max-tokens", type=click.IntRange(1), help="Stop once they are spent.")
-@click.option(
-    "--max-cost",
-    type=click.FloatRange(0, min_open=True),
-    help="Stop once these dollars are spent.",
-)
+@paid_llm
 @click.option("--session", help="Its name; the default is the branch you are on.")
 @click.option("--seed", default=0, show_default=True, help="The seed of every run.")
 @sandbox_level

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.cli.options import Wanted, as_json, opened, paid_llm
 from loopgraph_git.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from loopgraph_git.ingest.taken import Ingested
+    from loopgraph_git.loopgraph import LoopGraph
 
 _METHODS = 8
 _SHORT = 12
@@ -36,14 +37,22 @@ _HOW = {"latex": "the LaTeX source", "pdf": "the PDF", "abstract": "the abstract
 @click.option("--refresh", is_flag=True, help="Look whether there is a newer version.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken in.")
 @click.option("--list", "list_", is_flag=True, help="List what was taken in before.")
+@click.option("--extract", is_flag=True, help="Let an LLM draft methods, for review.")
+@click.option("--model", help="The LLM for --extract.")
+@paid_llm
 @as_json
-def ingest(
+def ingest(  # noqa: PLR0913  one parameter an option
     targets: tuple[str, ...],
     *,
     limit: int,
     refresh: bool,
     dry_run: bool,
     list_: bool,
+    extract: bool,
+    model: str | None,
+    provider: str | None,
+    max_tokens: int | None,
+    max_cost: float | None,
     json_: bool,
 ) -> None:
     """Take in papers, files, repositories and packs, to be searched and cited.
@@ -60,10 +69,17 @@ def ingest(
     an ingest goes on where it was. Exits with 1 when a target failed; the others
     are taken in.
 
+    With --extract an LLM reads the passages that speak of training, and drafts
+    methods with recipes for your code, in .loopgraph/packs/drafts/. Nothing reads
+    them there: you do, and move up what is good. Exits with 4 at a budget.
+
     Example: git lg ingest arxiv:2002.05202 notes/
     """  # noqa: D301  click reads the backspace: a table is not to be wrapped
     if list_ == bool(targets):
         raise UsageError("give what to take in, or --list alone")
+    wanted = _wanted(Wanted(model, provider, max_tokens, max_cost), extract=extract)
+    if extract and (list_ or dry_run):
+        raise UsageError("--extract takes in: not with --list or --dry-run")
     lab = opened()
     if list_:
         _print(lab.client.holdings.shelved(), json_=json_, listed=True)
@@ -78,9 +94,46 @@ def ingest(
         if not json_:
             for item in came:
                 _tell(item)
-    _print(found, json_=json_)
+    _finish(lab, found, wanted, json_=json_)
     if any(item.error for item in found):
         click.get_current_context().exit(1)
+
+
+def _wanted(given: Wanted, *, extract: bool) -> Wanted | None:
+    """Return who is to draft, None where nobody is; raises UsageError."""
+    if not extract and any(given):
+        raise UsageError("--model, --provider and the limits belong to --extract")
+    return given if extract else None
+
+
+def _finish(
+    lab: LoopGraph, found: Sequence[Ingested], wanted: Wanted | None, *, json_: bool
+) -> None:
+    if wanted:
+        _extract(lab, found, wanted, json_=json_)
+    else:
+        _print(found, json_=json_)
+
+
+def _extract(
+    lab: LoopGraph, found: Sequence[Ingested], wanted: Wanted, *, json_: bool
+) -> None:
+    """Draft methods from what was taken in, print both, and raise what ended it."""
+    # 0.2 s, and only those who have an LLM need it
+    from loopgraph_git.cli.drafting import drafts, tell  # noqa: PLC0415
+
+    if not json_:
+        _print(found, json_=False)
+    with _told() as say, _interruptible():
+        made = drafts(lab, found, wanted, say)
+    if json_:
+        by_key = {key: item.to_dict() for key, item in made.found.items()}
+        plain = [{**item.to_dict(), "drafted": by_key.get(item.key)} for item in found]
+        render.emit_json("ingest", plain)
+    else:
+        tell(list(made.found.values()))
+    if made.error:
+        raise made.error
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -34,6 +34,37 @@ def sandbox_level(command: F) -> F:
     )
     decorated: F = option(command)
     return decorated
+
+
+def paid_llm(command: F) -> F:
+    """Add `--provider`, `--max-tokens` and `--max-cost`."""
+    options: list[Any] = [
+        click.option(
+            "--provider", help="Its endpoint: a name (openai, ollama, ...) or a URL."
+        ),
+        click.option(
+            "--max-tokens", type=click.IntRange(1), help="Stop once they are spent."
+        ),
+        click.option(
+            "--max-cost",
+            type=click.FloatRange(0, min_open=True),
+            help="Stop once these dollars are spent.",
+        ),
+    ]
+    decorated: Any = command
+    for option in reversed(options):
+        decorated = option(decorated)
+    found: F = decorated
+    return found
+
+
+class Wanted(NamedTuple):
+    """Which LLM is wanted, where it is, and what it may cost."""
+
+    llm: str | None = None
+    provider: str | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
 
 
 def opened() -> LoopGraph:

@@ -37,7 +37,7 @@ def take_pack(
     place = folders[-1] / path.name
     _refuse_twice(pack, place)
     data = path.read_bytes()
-    came = Came.WOULD if dry_run else _placed(place, data)
+    came = Came.WOULD if dry_run else placed(place, data)
     return Ingested(
         target=text,
         came=came,
@@ -62,8 +62,8 @@ def _refuse_twice(pack: Pack, place: Path) -> None:
             )
 
 
-def _placed(place: Path, data: bytes) -> Came:
-    """Copy a pack into its place; raises PackError where another has it."""
+def placed(place: Path, data: bytes) -> Came:
+    """Write a pack in its place, whole; raises PackError where another has it."""
     if place.is_file() and place.read_bytes() == data:
         return Came.KNOWN
     place.parent.mkdir(parents=True, exist_ok=True)

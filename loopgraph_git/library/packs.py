@@ -147,7 +147,7 @@ def _parsed(text: str, name: str, digest: str) -> Pack:
     entry, problems = _read(text, name)
     if problems or entry is None:
         raise PackError("\n".join(map(str, problems)))
-    plain = _plain(entry)
+    plain = plain_of(entry)
     return Pack(
         name=plain["pack"],
         title=plain["title"],
@@ -167,15 +167,15 @@ def _lines(entry: Entry) -> Iterator[tuple[str, int]]:
             yield f"{name.text} {other.text}", other.line
 
 
-def _plain(entry: Entry, *, as_value: bool = False) -> Any:
-    """Return an entry as plain values, text as it was written."""
+def plain_of(entry: Entry, *, as_value: bool = False) -> Any:
+    """Return an entry of a pack as plain values, text as it was written."""
     if isinstance(entry.value, Mapping):
         return {
-            name: _plain(child, as_value=name in _VALUES + _FIGURES)
+            name: plain_of(child, as_value=name in _VALUES + _FIGURES)
             for name, child in entry.value.items()
         }
     if isinstance(entry.value, list):
-        return [_plain(child, as_value=as_value) for child in entry.value]
+        return [plain_of(child, as_value=as_value) for child in entry.value]
     return entry.value if as_value else entry.text
 
 

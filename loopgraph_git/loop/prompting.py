@@ -24,7 +24,7 @@ def forms_for(llm: str, chosen: str = "") -> tuple[str, ...]:
 
     `chosen` comes first where it is given.
     """
-    rules = yaml.safe_load(_text("forms.yml"))
+    rules = yaml.safe_load(prompt("forms.yml"))
     forms = next(
         rule["forms"] for rule in rules if fnmatch(llm.lower(), rule["match"].lower())
     )
@@ -32,18 +32,19 @@ def forms_for(llm: str, chosen: str = "") -> tuple[str, ...]:
 
 
 @cache
-def _text(name: str) -> str:
+def prompt(name: str) -> str:
+    """Return the words of a file in prompts/."""
     return (_FOLDER / name).read_text("utf-8")
 
 
 def question(request: Request, form: str) -> list[dict[str, str]]:
     """Return the conversation that asks for an edit in a form."""
     path = next(iter(request.files))
-    system = _text("system.md").format(
+    system = prompt("system.md").format(
         editable=", ".join(request.files), form=_form(form, path)
     )
     parts = [
-        _text("request.md").format(
+        prompt("request.md").format(
             goal=request.goal, brief=request.brief, path=path, code=code
         )
         if number == 0
@@ -57,7 +58,7 @@ def question(request: Request, form: str) -> list[dict[str, str]]:
 
 
 def _form(form: str, path: str) -> str:
-    return _text(f"{form}.md").format(path=path).strip()
+    return prompt(f"{form}.md").format(path=path).strip()
 
 
 def repair(problem: str, outcome: Outcome | None) -> str:
@@ -72,7 +73,7 @@ def repair(problem: str, outcome: Outcome | None) -> str:
         details = "\n\n".join(shown)
         if outcome.kept:
             resend = _resend(len(outcome.failures), len(outcome.kept))
-    return _text("repair.md").format(
+    return prompt("repair.md").format(
         problem=first, details=details[:_DETAILS].strip(), resend=resend
     )
 
@@ -92,6 +93,6 @@ def _resend(failed: int, kept: int) -> str:
 
 def again(problem: str, form: str, paths: Sequence[str]) -> str:
     """Return the question for the same experiment in another form."""
-    return _text("again.md").format(
+    return prompt("again.md").format(
         problem=problem.partition("\n")[0], form=_form(form, paths[0])
     )
