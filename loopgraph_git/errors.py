@@ -18,6 +18,7 @@
     ├── FetchError             an address that cannot be read
     │   └── AbsentError        asking again does not help
     ├── ProviderError          an LLM endpoint
+    │   └── OutageError        ... that may be back later
     ├── ExhaustedError         a proposer has nothing left to try
     ├── SandboxError           a run cannot be confined as it should be
     ├── UntrustedError         a repository's commands were not approved
@@ -107,6 +108,10 @@ class AbsentError(FetchError):
 
 class ProviderError(LoopGraphError):
     """An LLM endpoint failed or answered something that is not an answer."""
+
+
+class OutageError(ProviderError):
+    """An LLM endpoint did not answer in time, and may do so later."""
 
 
 class ExhaustedError(LoopGraphError):

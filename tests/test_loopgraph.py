@@ -187,8 +187,8 @@ def test_another_run_of_the_baseline_measures_the_noise(here):
             kept = lab.after_run("HEAD", value=value, seed=seed)
         assert (kept.runs, kept.reason) == (2, "baseline")
         oid = lab.after_edit("Faster", {"train.py": TRAIN + "#\n"})
-        assert lab.after_run(oid, value=1.0).verdict == "discard"
-        assert "within the noise of 0.071" in lab.show(oid).reason
+        assert lab.after_run(oid, value=1.06).verdict == "discard"
+        assert lab.show(oid).reason == "worse by 0.01 (noise 0.071)"
         better = lab.after_edit("Better", {"train.py": TRAIN + "##\n"})
         first = lab.after_run(better, value=0.8)
         again = lab.after_run(better, value=0.9)

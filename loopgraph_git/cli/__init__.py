@@ -26,6 +26,7 @@ _COMMANDS = {
         "experiments",
         "Propose, train, judge and remember; again and again.",
     ),
+    "note": ("note", "Tell a running session something; pause it, or end it."),
     "run": ("experiments", "Train one commit and record what came of it."),
     "record": ("record", "Record the outcome of a run that you or an agent made."),
     "check": ("check", "Say whether an edit was tried before, and what came of it."),

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json, opened, paid_llm, sandbox_level
+from loopgraph_git.cli.note import summarise
+from loopgraph_git.cli.options import (
+    as_json,
+    default_session,
+    opened,
+    paid_llm,
+    sandbox_level,
+)
 from loopgraph_git.cli.progress import Shown, Stop
 from loopgraph_git.cli.sessions import run_sessions
 from loopgraph_git.errors import UsageError
@@ -25,7 +32,7 @@ from loopgraph_git.loop.endpoints import endpoint
 from loopgraph_git.loop.honesty import doubted
 from loopgraph_git.loop.proposers import Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
-from loopgraph_git.loop.session import Options
+from loopgraph_git.loop.session import Ended, Options
 from loopgraph_git.loop.trust import require_trust
 from loopgraph_git.loop.usage import Meter
 from loopgraph_git.records import Grade, Oid, Result, Status, body_of
@@ -59,6 +66,7 @@ if TYPE_CHECKING:
     type=click.IntRange(2),
     help="Of runs, for --confirm.",
 )
+@click.option("--summary", is_flag=True, help="Only tell what came of the session.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @as_json
 def experiment(  # noqa: PLR0913  one parameter an option
@@ -78,6 +86,7 @@ def experiment(  # noqa: PLR0913  one parameter an option
     dry_run: bool,
     confirm_: bool,
     pairs: int,
+    summary: bool,
     quiet: bool,
     json_: bool,
 ) -> None:
@@ -90,6 +99,8 @@ def experiment(  # noqa: PLR0913  one parameter an option
     With --confirm nothing new is tried: the winner and the session's first baseline are
     trained again with fresh seeds, in pairs. Exits 1 where the gain is not confirmed.
 
+    `git lg note` pauses or ends a running session, and leaves notes for the agent.
+
     Example: git lg experiment -n 12 --budget 60
     """
     lab = opened()
@@ -97,6 +108,9 @@ def experiment(  # noqa: PLR0913  one parameter an option
     if budget is not None:
         lab.config = lab.config.with_budget(budget)
     name = session or default_session(lab)
+    if summary:
+        summarise(lab, name, json_=json_)
+        return
     if dry_run:
         preview(lab, name)
         return
@@ -114,10 +128,18 @@ def experiment(  # noqa: PLR0913  one parameter an option
         )
         if meter.total.requests:
             shown.say(f"the LLM: {meter.total}")
+    finished(lab, ended, json_=json_)
+
+
+def finished(lab: LoopGraph, ended: Ended, *, json_: bool) -> None:
+    """Print what came of the sessions of a call, and exit with its code."""
     if json_:
         render.emit_json("experiment", [item.to_dict() for item in ended.experiments])
     elif ended.experiments:
         render.experiments(ended.experiments)
+        for name in sorted({item.session for item in ended.experiments}):
+            click.echo()
+            summarise(lab, name, since=ended.began, json_=False)
     if ended.exit_code:
         click.get_current_context().exit(ended.exit_code)
 
@@ -153,12 +175,6 @@ def confirming(
         )
         click.echo(f"\n{found.tip.short} {render.plain(verdict.reason)}")
     click.get_current_context().exit(0 if verdict.grade == Grade.WIN else 1)
-
-
-def default_session(lab: LoopGraph) -> str:
-    """Return the name of the branch that the user is on, as a session's name."""
-    branch = (lab.repo.branch() or "detached").removeprefix("refs/heads/")
-    return refs.slug(branch.removeprefix("lg/"))
 
 
 def _proposer(

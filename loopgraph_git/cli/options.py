@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from loopgraph_git.config import SANDBOXES
+from loopgraph_git.git import refs
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loopgraph import LoopGraph
 
@@ -65,6 +66,12 @@ class Wanted(NamedTuple):
     provider: str | None = None
     max_tokens: int | None = None
     max_cost: float | None = None
+
+
+def default_session(lab: LoopGraph) -> str:
+    """Return the name of the branch that the user is on, as a session's name."""
+    branch = (lab.repo.branch() or "detached").removeprefix("refs/heads/")
+    return refs.slug(branch.removeprefix("lg/"))
 
 
 def opened() -> LoopGraph:

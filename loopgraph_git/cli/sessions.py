@@ -61,4 +61,5 @@ def _joined(ended: list[Ended]) -> Ended:
         experiments=tuple(item for one in ended for item in one.experiments),
         why=worst.why,
         exit_code=worst.exit_code,
+        began=min(item.began for item in ended),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -67,12 +68,14 @@ class Entry:
 class Plan:
     """What one call of `git lg experiment` set out to do, until it has ended.
 
-    `target` is a number of experiments, `until` a time in seconds since the epoch.
+    `target` is a number of experiments; `until`, and `began` when it was first called,
+    are times in seconds since the epoch.
     """
 
     target: int
     done: int = 0
     until: float | None = None
+    began: float = 0.0
 
     def continues(self, other: Plan, *, now: float) -> bool:
         """Say whether `other` is the same command, given again before time was up."""
@@ -86,20 +89,20 @@ class Journal:
     """The journal file of one session."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             plain = self._read()
             self.plan = _value(Plan, plain.get("plan"))
             self.entry = _entry(plain.get("entry"))
         except (OSError, TypeError, ValueError) as error:
             raise LoopGraphError(
-                f"the journal {self._path} cannot be read ({error}): move it away; "
+                f"the journal {self.path} cannot be read ({error}): move it away; "
                 "every experiment it names is pinned and stays readable"
             ) from error
 
     def _read(self) -> dict[str, Any]:
         try:
-            plain = json.loads(self._path.read_text("utf-8"))
+            plain = json.loads(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return {}
         return plain if isinstance(plain, dict) else {}
@@ -111,18 +114,28 @@ class Journal:
             "plan": asdict(plan) if plan else None,
             "entry": asdict(entry) if entry else None,
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as handle:
             json.dump(plain, handle)
             handle.flush()
             os.fsync(handle.fileno())
-        fresh.replace(self._path)
-        _sync_folder(self._path.parent)
+        fresh.replace(self.path)
+        _sync_folder(self.path.parent)
 
     def enter(self, entry: Entry | None) -> None:
         """Write the stage that has been reached, or that the experiment is over."""
         self.write(plan=self.plan, entry=entry)
+
+
+def under_way(folder: Path) -> list[str]:
+    """Return the sessions of a journal folder that a call has not finished yet."""
+    names = []
+    for path in sorted(folder.glob("*.json")):
+        with suppress(LoopGraphError):
+            if Journal(path).plan is not None:
+                names.append(path.stem)
+    return names
 
 
 def _sync_folder(folder: Path) -> None:

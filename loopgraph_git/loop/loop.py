@@ -25,11 +25,13 @@ from loopgraph_git.loop import (
     plateau,
     results_tsv,
     runner,
+    space,
     under_way,
 )
 from loopgraph_git.loop.journal import Entry, Journal, Plan, Stage
 from loopgraph_git.loop.proposers import Proposal, Proposer, Request
 from loopgraph_git.loop.session import Ended, Options, Progress
+from loopgraph_git.loop.vigil import Vigil
 from loopgraph_git.loop.workbench import Workbench, session_lock
 from loopgraph_git.records import (
     Experiment,
@@ -37,7 +39,6 @@ from loopgraph_git.records import (
     Kind,
     Oid,
     Record,
-    Verdict,
     body_of,
 )
 
@@ -74,6 +75,7 @@ class Loop:
         self.done: list[Experiment] = []
         self.branch = refs.session_branch(options.session)
         self.journal = Journal(self.repo.home / "journal" / f"{options.session}.json")
+        self.vigil = Vigil(self.repo.home, options, progress, should_stop)
 
     def run(self) -> Ended:
         """Run the experiments that the options ask for, unfinished ones first.
@@ -85,12 +87,15 @@ class Loop:
             self._open()
             why, code = "interrupted", _INTERRUPTED
             try:
-                why, code = self._all()
+                why, code = self._awake()
             except runner.InterruptedRunError:
                 self.progress.say("stopped; the same command goes on from here")
+            began = self.journal.plan.began if self.journal.plan else 0.0
             # a plan that ended is over; an experiment under way is not
             self.journal.write(plan=None, entry=self.journal.entry)
-            return Ended(experiments=tuple(self.done), why=why, exit_code=code)
+            return Ended(
+                experiments=tuple(self.done), why=why, exit_code=code, began=began
+            )
 
     def _open(self) -> None:
         tree = worktree.open_session(
@@ -115,11 +120,24 @@ class Loop:
         """Take up the plan of a call that was killed, or make one for this call."""
         plan, hours = self.journal.plan, self.options.hours
         until = time.time() + hours * 3600 if hours else None
-        fresh = Plan(target=self.options.n or _FOREVER, until=until)
+        fresh = Plan(target=self.options.n or _FOREVER, until=until, began=time.time())
         if plan and plan.continues(fresh, now=time.time()):
             self.progress.say(f"going on with a call cut off after {plan.done}")
         else:
             self.journal.write(plan=fresh, entry=self.journal.entry)
+
+    def _awake(self) -> tuple[str, int]:
+        """Go through all experiments, also when the disk is full in between."""
+        while True:
+            try:
+                return self._all()
+            except (OSError, LoopGraphError) as error:
+                if not space.is_full(error):
+                    raise
+            # what is on the disk counts, not what was to be written
+            self.journal = Journal(self.journal.path)
+            if not self.vigil.wait_for_space(self.journal):
+                return "the disk is full", 1
 
     def _all(self) -> tuple[str, int]:
         if self.journal.entry is not None:
@@ -127,8 +145,8 @@ class Loop:
             self.finish(self.journal.entry)
         tip = self.repo.oid(self.branch)
         self.bench.measure_baseline(tip)
-        self._keep_baseline(tip)
-        while (why := self._over()) is None:
+        self.bench.keep_baseline(tip)
+        while (why := self.vigil.over(self.journal)) is None:
             try:
                 plateau.look(self.lab, self.bench, self.repo.oid(self.branch))
                 self.one()
@@ -138,20 +156,15 @@ class Loop:
                 return str(error), error.exit_code
         return why, _INTERRUPTED if why == "interrupted" else 0
 
-    def _over(self) -> str | None:
-        plan = self.journal.plan
-        if plan is None or plan.done >= plan.target:
-            return "all experiments of this call are done"
-        if plan.until is not None and time.time() >= plan.until:
-            return "the time is up"
-        return "interrupted" if self.should_stop() else None
-
     def one(self) -> None:
         """Run one experiment from its question to its place in the index."""
         request, retrieval = self.retrieve()
         entry = None
         while entry is None:
-            entry = self._begun(self.proposer.propose(request), request, retrieval)
+            proposal = self.vigil.propose(self.proposer, request, self.journal)
+            if proposal is None:
+                return
+            entry = self._begun(proposal, request, retrieval)
         self.finish(entry)
 
     def _begun(
@@ -164,8 +177,7 @@ class Loop:
             return self.begin(self.check(proposal, request), retrieval)
 
     def _elsewhere(self, files: Mapping[str, str]) -> str:
-        folder = self.repo.home / "journal"
-        return under_way.elsewhere(folder, self.options.session, files)
+        return under_way.elsewhere(self.journal.path, files)
 
     def finish(self, entry: Entry | None) -> None:
         """Take an experiment from the stage it is at to its end."""
@@ -198,7 +210,7 @@ class Loop:
             files=files,
             suggestions=found.ranking,
             methods={method.id: method for method in self.lab.methods()},
-            brief=found.brief,
+            brief=found.brief + self.vigil.steering.read().brief,
             protected=self.config.protected,
             check=lambda after: self._check(files, after, protocol),
         )
@@ -336,12 +348,3 @@ class Loop:
         self.done.append(experiment)
         total = plan.target if plan and plan.target != _FOREVER else None
         self.progress.finished(experiment, plan.done if plan else 1, total)
-
-    def _keep_baseline(self, tip: Oid) -> None:
-        experiment = self.lab.show(str(tip))
-        if experiment.verdict is None:
-            verdict = Verdict(value=Judgement.KEEP, reason="baseline")
-            self.lab.judge(tip, verdict)
-            if results_tsv.is_wanted(self.repo, self.config):
-                row = replace(self.lab.show(str(tip)), subject="baseline")
-                results_tsv.append_row(self.repo, self.config, row)

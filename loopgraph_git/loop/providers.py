@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loopgraph_git.errors import ProviderError
+from loopgraph_git.errors import OutageError, ProviderError
 from loopgraph_git.loop.endpoints import Endpoint, endpoint, key_of
 from loopgraph_git.loop.usage import (
     FREE,
@@ -67,7 +67,7 @@ class Patience:
     pause_seconds: float = 1.0
 
 
-class _PassingError(ProviderError):
+class _PassingError(OutageError):
     """What another attempt may not meet; `wait` is how long the server asks for."""
 
     def __init__(self, problem: str, wait: float | None = None) -> None:
@@ -111,7 +111,8 @@ class ChatProvider:
     def complete(self, messages: Sequence[Mapping[str, str]]) -> Reply:
         """Return the answer; retries what may pass until the deadline.
 
-        Raises ProviderError that names endpoint and cause, BudgetError at a limit.
+        Raises ProviderError that names endpoint and cause (OutageError where it may
+        pass), BudgetError at a limit.
         """
         ends = time.monotonic() + self._patience.deadline_seconds
         spent, problem = Usage(), ""
@@ -126,7 +127,7 @@ class ChatProvider:
                 problem = str(error)
                 if not self._pause(attempt, error.wait, ends):
                     break
-        raise ProviderError(f"{self.endpoint.base_url}: {problem}")
+        raise OutageError(f"{self.endpoint.base_url}: {problem}")
 
     def _pause(self, attempt: int, wait: float | None, ends: float) -> bool:
         """Wait for the next attempt; False where there is no time for one."""

@@ -46,7 +46,8 @@ class Options:
     """What one call sets out to do; without `n` and `hours` it goes on and on.
 
     Without `sandbox` the runs get the best level that the machine has, without
-    `device` all the devices that they can see.
+    `device` all the devices that they can see. `pause_seconds` is the first of the
+    growing pauses in which it waits for an LLM or a full disk.
     """
 
     session: str
@@ -56,12 +57,18 @@ class Options:
     sandbox: Level | None = None
     device: Device | None = None
     devices: Devices = field(default_factory=NvidiaSmi)
+    pause_seconds: float = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a call ended: the experiments it finished, and why there are no more."""
+    """How a call ended: the experiments it finished, and why there are no more.
+
+    `began` is when it was first called, in seconds since the epoch: it may have been
+    cut off and taken up again.
+    """
 
     experiments: tuple[Experiment, ...]
     why: str
     exit_code: int = 0
+    began: float = 0.0

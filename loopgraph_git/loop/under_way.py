@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def elsewhere(folder: Path, session: str, files: Mapping[str, str]) -> str:
-    """Return the running session that is trying the same texts, or "".
+def elsewhere(journal: Path, files: Mapping[str, str]) -> str:
+    """Return the other running session that is trying the same texts, or "".
 
-    `folder` has the journals. One that nobody works on stands in nobody's way.
+    `journal` is one's own, the others are beside it. One that nobody works on stands
+    in nobody's way.
     """
-    for path in sorted(folder.glob("*.json")):
-        if path.stem == session or not is_held(path.with_suffix(".lock")):
+    for path in sorted(journal.parent.glob("*.json")):
+        if path == journal or not is_held(path.with_suffix(".lock")):
             continue
         try:
             entry = Journal(path).entry

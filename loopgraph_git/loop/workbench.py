@@ -17,8 +17,10 @@ from loopgraph_git.loop import (
     judge,
     lint,
     measure,
+    results_tsv,
     runner,
     sandbox,
+    space,
 )
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.records import Judgement, Oid, Record, Result, Status, Verdict
@@ -70,6 +72,7 @@ class Workbench:
         """Check a commit out and train it; raises InterruptedRunError.
 
         With `edited`, the commit that a proposal changed, its edit is looked at too.
+        A run that failed while the disk was full is no result: raises OSError.
         """
         self.move(commit)
         worktree.link(self.lab.repo, self.tree, self.lab.config.link)
@@ -82,6 +85,9 @@ class Workbench:
             self.devices, own, say=self.progress.say, should_stop=self.should_stop
         ) as lease:
             result = measure.train(job, watch)
+        if result.status is Status.CRASH and not space.has_space(self.lab.repo.home):
+            # not for what it filled itself: that is gone with its folder by now
+            raise space.full(self.lab.repo.home)
         result = replace(result, flags=(*result.flags, *lease.flags))
         return honesty.doubted(self.lab, result)
 
@@ -129,6 +135,16 @@ class Workbench:
                     f"the baseline {tip.short} does not train ({result.status}: "
                     f"{result.reason}); mend it first:\n{result.excerpt}"
                 )
+
+    def keep_baseline(self, tip: Oid) -> None:
+        """Record that a session's first baseline is kept, where nothing says so yet."""
+        experiment = self.lab.show(str(tip))
+        if experiment.verdict is None:
+            verdict = Verdict(value=Judgement.KEEP, reason="baseline")
+            self.lab.judge(tip, verdict)
+            if results_tsv.is_wanted(self.lab.repo, self.lab.config):
+                row = replace(self.lab.show(str(tip)), subject="baseline")
+                results_tsv.append_row(self.lab.repo, self.lab.config, row)
 
     def values(self, commit: Oid, protocol: str, platform: str = "") -> list[float]:
         """Return what the runs of a commit measured under a protocol."""
