@@ -87,8 +87,8 @@ def _extraction(
 def tell(found: Sequence[Drafted]) -> None:
     """Print what was drafted, where it is, and how it is looked at and accepted."""
     for item in found:
-        for line in _lines(item):
-            click.echo(render.plain(line))
+        head, *lines = map(render.plain, _lines(item))
+        click.echo("\n  ".join([head, *lines]))
     files = [_shown(item.file) for item in found if item.file]
     if not files:
         return
@@ -110,13 +110,13 @@ def _lines(item: Drafted) -> Iterator[str]:
             f"{item.key}: {what} {count} method{'' if count == 1 else 's'}, "
             f"{len(item.recipes)} with a recipe, in {_shown(item.file)}"
         )
-        yield f"  {', '.join(item.methods)}"
+        yield ", ".join(item.methods)
     else:
         yield f"{item.key}: nothing to draft"
-    yield from (f"  left out: {why}" for why in item.left_out[:_LEFT_OUT])
+    yield from (f"left out: {why}" for why in item.left_out[:_LEFT_OUT])
     more = len(item.left_out) - _LEFT_OUT
     if more > 0:
-        yield f"  left out: {more} more (--json has them all)"
+        yield f"left out: {more} more (--json has them all)"
 
 
 def _shown(file: str) -> str:

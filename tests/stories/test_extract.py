@@ -10,6 +10,8 @@ from loopgraph_git.loop.scripted import Trouble, scripted_server
 from tests.conftest import TRAIN, git
 from tests.library.serving import packed, serving
 
+pytestmark = pytest.mark.long
+
 NAME = "2104.01234"
 LATEX = r"""\documentclass{article}
 \title{On Batches}
@@ -53,13 +55,6 @@ def arxiv():
         yield server
 
 
-@pytest.fixture
-def lg(toy, arxiv):
-    """Return `git lg` with the server for its arXiv."""
-    env = {"LOOPGRAPH_ARXIV_URL": arxiv.url, "LOOPGRAPH_ARXIV_PAUSE": "0"}
-    return lambda *args, **words: toy.lg(*args, env=env, **words)
-
-
 def drafting(lg, answers, *more, target=NAME, code=0):
     """Run an extraction; return what it printed, and what the LLM was asked."""
     with scripted_server(answers) as (url, asked):
@@ -68,7 +63,6 @@ def drafting(lg, answers, *more, target=NAME, code=0):
     return done, asked
 
 
-@pytest.mark.long
 def test_a_draft_is_reviewed_moved_and_then_counts(toy, lg):
     done, asked = drafting(lg, [GOOD])
     assert "drafted 1 method, 1 with a recipe" in done.stdout
@@ -98,7 +92,6 @@ def test_a_draft_is_reviewed_moved_and_then_counts(toy, lg):
     assert list((toy.root / FILE).parent.iterdir()) == []
 
 
-@pytest.mark.long
 def test_twice_adds_nothing_even_where_a_person_has_edited(toy, lg):
     drafting(lg, [GOOD])
     path = toy.root / FILE
@@ -212,7 +205,6 @@ def test_a_draft_is_corrected_once_and_kept_as_far_as_it_is_right(toy, lg):
     assert "id: doubled-rate" in text
 
 
-@pytest.mark.long
 def test_what_was_paid_for_is_not_paid_for_again(toy, lg):
     long = "\n\n".join(f"## Method {n}\n\nTraining step {n} halves the batch." for n in range(20))  # fmt: skip
     (toy.root / "long.md").write_text(f"# Long\n\n{long}")
@@ -228,7 +220,6 @@ def test_what_was_paid_for_is_not_paid_for_again(toy, lg):
     assert "doubled-rate, tripled-rate" in done.stdout
 
 
-@pytest.mark.long
 def test_a_budget_ends_it_with_4(toy, lg):
     long = "\n\n".join(f"## Method {n}\n\nTraining step {n} halves the batch." for n in range(20))  # fmt: skip
     (toy.root / "long.md").write_text(f"# Long\n\n{long}")
@@ -260,3 +251,24 @@ def test_what_is_known_is_not_drafted_again(lg):
     with scripted_server([alias]) as (url, _):
         done = lg("ingest", NAME, "--extract", "--model", "b", "--provider", url)
     assert "doubled-rate: is batch-size, which could have the alias" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "answer", ["I would rather not.", "```yaml\nmethods: {}: 3\n```"]
+)
+def test_an_answer_of_no_use_is_not_kept(toy, lg, answer):
+    (toy.root / "a.md").write_text("# A\n## Method\nA smaller batch trains better.")
+    done, asked = drafting(lg, [answer], target="a.md")
+    assert len(asked) == 2
+    assert "nothing to draft" in done.stdout
+    assert "left out: an answer: " in done.stdout
+    _, asked = drafting(lg, ["```yaml\nmethods: []\n```"], target="a.md")
+    assert len(asked) == 1
+
+
+def test_drafts_go_through_no_link(toy, lg, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (toy.root / ".loopgraph/packs/drafts").symlink_to(tmp_path / "elsewhere")
+    done, _ = drafting(lg, [GOOD], code=1)
+    assert "drafts is a link" in done.stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -33,13 +33,6 @@ def arxiv():
         yield server
 
 
-@pytest.fixture
-def lg(toy, arxiv):
-    """Return `git lg` with the server for its arXiv."""
-    env = {"LOOPGRAPH_ARXIV_URL": arxiv.url, "LOOPGRAPH_ARXIV_PAUSE": "0"}
-    return lambda *args, **words: toy.lg(*args, env=env, **words)
-
-
 def cite(toy, section):
     source = f'[{{arxiv: "{NAME}", section: "{section}"}}]'
     url = '[{url: "https://example.com/batch", title: On batches}]'

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"^[ ]{0,3}```[\w-]*[ \t]*\n(.*?)^[ ]{0,3}```", re.DOTALL | re.MULTILINE)  # fmt: skip
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,4}(?![0-9])")
 _MOST = 12
 _LIMIT = 100_000
 
@@ -79,8 +80,8 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _draft(given: Mapping[str, Any], passages: Mapping[int, Chunk]) -> Draft:
-    number = str(given.get("passage", "")).strip()
-    chunk = passages.get(int(number)) if number.isdecimal() else None
+    number = _NUMBER.search(str(given.get("passage", "")))
+    chunk = passages.get(int(number[0])) if number else None
     # the source is the passage's, whatever an answer says
     ours = ("passage", "sources")
     return Draft({k: v for k, v in given.items() if k not in ours and v not in (None, "", [])}, chunk)  # fmt: skip

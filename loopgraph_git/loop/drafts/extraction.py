@@ -141,7 +141,7 @@ class Extraction:
         version = f" {entry.paper.version}" if entry.paper.version else ""
         shown = f"{found.shown} of {found.passages} passages"
         return [
-            f"Drafts by {self.llm}, from {shown} of {entry.paper.key}{version}.",
+            f"Drafts by {self.llm}, from {shown} of {writing.named(entry.paper)}{version}.",
             "No person has checked them: nothing reads this file where it is. Hold each",
             "against the paper, take out what is wrong, move the file up into",
             f"{self.config.packs}/ and give `git lg trust` anew.",
@@ -170,7 +170,7 @@ def _known(draft: Draft, known: Mapping[str, Listed], made: Mapping[str, Draft])
     if draft.id in made:
         return f"{draft.id}: drafted from another passage already"
     if draft.id in known:
-        return f"{draft.id}: is known, from {known[draft.id].file}"
+        return f"{draft.id}: is known, from the pack {known[draft.id].method.pack}"
     named = {_plain(str(draft.keys.get("title", ""))), _plain(draft.id)}
     for listed in known.values():
         method = listed.method

@@ -58,3 +58,8 @@ class Kept:
                 f"{path}: {error.strerror}: an answer that was paid for cannot be "
                 "kept; make room, and the same command asks again"
             ) from error
+
+    def drop(self, key: str) -> None:
+        """Forget an answer that was of no use: another time it may be better."""
+        with suppress(OSError):
+            (self._folder / f"{key}.json").unlink()

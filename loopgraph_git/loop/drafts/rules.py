@@ -33,7 +33,7 @@ REQUIRED = ("id", "title", "summary")
 _WORDS = {"id": 60, "title": 100, "family": 40, "summary": 600, "helps": 400, "hurts": 400}  # fmt: skip
 _LISTS = {"aliases": 8, "conflicts": 8, "detect": 6, "requires": 6, "knobs": 6, "priors": 4}  # fmt: skip
 _VALUES = 8
-_CODE_LIMIT, _STEPS = 8000, 16
+_CODE_LIMIT, _STEPS = 8000, 40
 _COMMAND = re.compile(
     r"`|\$\(|&&|\|\||;\s*\w+\s*-|\b(?:curl|wget|sudo|chmod|pip3?|npm|bash|git[ -]lg)\s+"
     r"[\w\"'./-]|\brm\s+-|<\||\|>|<<<|>>>"
@@ -178,11 +178,14 @@ def _misfits(draft: Draft, ground: Ground) -> list[Fault]:
 
 
 def _unfit(draft: Draft, recipe: Any, ground: Ground) -> str:
-    if sum(map(len, _texts(recipe))) > _CODE_LIMIT or len(listed(recipe)) > _STEPS:
+    if sum(map(len, _texts(recipe))) > _CODE_LIMIT or _size(recipe) > _STEPS:
         return f"longer than {_STEPS} steps or {_CODE_LIMIT} characters"
     why = overreach([recipe, draft.keys.get("knobs")], ground.files)
     if why:
         return f"{why}: that reaches beyond a training script"
+    metric = re.compile(rf"\b{re.escape(ground.config.metric.name)}\s*:")
+    if any(map(metric.search, _texts(recipe))):
+        return f"prints {ground.config.metric.name} itself"
     if not ground.files:
         return "there is no code at HEAD to try it on"
     try:
@@ -191,6 +194,13 @@ def _unfit(draft: Draft, recipe: Any, ground: Ground) -> str:
     except (PackError, RecipeError) as error:
         return str(error)
     return tried.why or _refused(tried, method, ground)
+
+
+def _size(recipe: Any) -> int:
+    """Return how many steps a recipe has, those of every alternative counted."""
+    if isinstance(recipe, dict):
+        return 1 + sum(map(_size, recipe.values()))
+    return sum(map(_size, recipe)) if isinstance(recipe, list) else 0
 
 
 def _refused(tried: Attempt, method: Method, ground: Ground) -> str:

@@ -59,6 +59,9 @@ def drafted(desk: Desk, passages: Sequence[Chunk]) -> Answer:
         {"role": "user", "content": told},
     ]
     second = read_answer(_answer(desk, messages), numbers)
+    if first.problem and second.problem:
+        for asked in (messages[:2], messages):
+            desk.kept.drop(desk.kept.key(asked))
     return _joined(first, second, desk.ground)
 
 

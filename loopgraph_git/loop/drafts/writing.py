@@ -67,10 +67,18 @@ def source_of(paper: Paper, passage: Chunk) -> dict[str, str]:
     elif kind in ("http", "https"):
         origin = {"url": paper.key}
     else:
-        # where a file lies on this machine is nobody's business
-        origin = {"log": PurePath(name).name or paper.key}
-    named = {"title": _short(paper.title), "section": flat(passage.place)}
-    return {**origin, **{key: text for key, text in named.items() if text}}
+        origin = {"log": named(paper)}
+    words = {"title": _short(paper.title), "section": flat(passage.place)}
+    return {**origin, **{key: text for key, text in words.items() if text}}
+
+
+def named(paper: Paper) -> str:
+    """Return the key of a paper; of a file elsewhere its name alone.
+
+    Where it lies on this machine is nobody's business: a pack is shared.
+    """
+    kind, _, name = paper.key.partition(":")
+    return f"file:{PurePath(name).name}" if kind == "file" and name[:1] == "/" else paper.key  # fmt: skip
 
 
 def _short(text: str) -> str:
@@ -79,7 +87,7 @@ def _short(text: str) -> str:
 
 def pack_name(paper: Paper) -> str:
     """Return the id of the pack of a paper's drafts, which names its file too."""
-    name = re.sub(r"[^a-z0-9]+", "-", paper.key.lower()).strip("-")[:60].strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", named(paper).lower()).strip("-")[:60].strip("-")
     return name if re.fullmatch(ID, name) else f"paper-{name}".rstrip("-")
 
 
@@ -91,7 +99,11 @@ def file_text(
     name = pack_name(paper)
     body = [dumped({"pack": name, "title": title}), "methods:\n"]
     for draft in drafts:
-        body += [*_comments(draft), _indented(dumped([method_of(draft, paper)])), "\n"]
+        body += [
+            *_comments(draft, paper),
+            _indented(dumped([method_of(draft, paper)])),
+            "\n",
+        ]
     body += [f"# {line}\n" for line in _lines(left)]
     text = "".join(body)
     mark = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -103,9 +115,9 @@ def _lines(texts: Sequence[str]) -> list[str]:
     return [flat(text)[:_NOTE_LIMIT] for text in texts]
 
 
-def _comments(draft: Draft) -> list[str]:
+def _comments(draft: Draft, paper: Paper) -> list[str]:
     passage = draft.passage
-    where = f"from {passage.paper}#{passage.ord}, {passage.place}" if passage else ""
+    where = f"from {named(paper)}#{passage.ord}, {passage.place}" if passage else ""
     notes = _lines([where, *(f"left out: {why}" for why in draft.left_out)])
     return [f"  # {note}\n" for note in notes]
 
@@ -118,8 +130,10 @@ def place(folder: Path, name: str, text: str) -> tuple[Path, bool]:
     """Write a file of drafts beside the others; returns where, and whether it is new.
 
     The same drafts are written once, even if a person has changed the file since.
-    Raises PackError where there are too many.
+    Raises PackError where there are too many, or the folder is a link.
     """
+    if folder.is_symlink():
+        raise PackError(f"{folder} is a link: drafts go into a folder of their own")
     mark = next(line for line in text.splitlines() if line.startswith(_MARK))
     for number in range(1, _MOST):
         path = folder / (f"{name}.yml" if number == 1 else f"{name}-{number}.yml")
