@@ -56,6 +56,8 @@ class _Talk:
         self.messages: list[dict[str, str]] = []
         self.replies: list[Reply] = []
         self.problem = ""
+        # the size of the first question, in estimated tokens
+        self.told = 0
         # what the last answer came to, as far as it could be read
         self.outcome: Outcome | None = None
         self.blocks = 0
@@ -71,12 +73,13 @@ class _Talk:
             title="An edit that cannot be used",
             body=self.replies[-1].text[:_SHOWN],
             failure=self.problem,
-            edit={"form": forms[-1], "answers": len(self.replies)},
+            edit={"form": forms[-1], "answers": len(self.replies), "told": self.told},
         )
 
     def begin(self, form: str) -> None:
         """Ask in a form; after another one, for the same experiment."""
         self.messages = prompting.question(self.request, form)
+        self.told = self.told or prompting.told(self.messages)
         self.outcome = None
         if self.replies:
             paths = list(self.request.files)
@@ -149,5 +152,5 @@ class _Talk:
             files=answer.files,
             methods=tuple(dict.fromkeys(claimed + seen))[:_METHODS],
             body=answer.reason,
-            edit={**answer.edit, "answers": len(self.replies)},
+            edit={**answer.edit, "answers": len(self.replies), "told": self.told},
         )

@@ -212,6 +212,9 @@ class Loop:
             methods={method.id: method for method in self.lab.methods()},
             brief=found.brief + self.vigil.steering.read().brief,
             protected=self.config.protected,
+            standing=self.bench.standing(baseline, protocol),
+            baseline=str(baseline),
+            session=self.options.session,
             check=lambda after: self._check(files, after, protocol),
         )
         return request, found.record.id if found.record else ""

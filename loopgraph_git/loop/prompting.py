@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from loopgraph_git.loop.excerpts import excerpt
+from loopgraph_git.loop.usage import estimated_tokens
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loopgraph_git.loop.edits import Outcome
     from loopgraph_git.loop.proposers import Request
 
 _FOLDER = Path(__file__).parent / "prompts"
 _DETAILS = 6000
+# local servers drop silently what is beyond their context, often of 32,768 tokens, and
+# the answer and a repair need room as well
+CODE_TOKENS = 16_000
+"""What the editable files take at most of a question, together."""
+_BRIEF_BYTES = 32_000
+_GOAL = 2000
+_NAMED = 40
 
 
 def forms_for(llm: str, chosen: str = "") -> tuple[str, ...]:
@@ -44,17 +54,58 @@ def question(request: Request, form: str) -> list[dict[str, str]]:
         editable=", ".join(request.files), form=_form(form, path)
     )
     parts = [
-        prompt("request.md").format(
-            goal=request.goal, brief=request.brief, path=path, code=code
-        )
+        prompt("request.md").format(path=path, code=code, **_common(request))
         if number == 0
         else f"The current {path}:\n\n```python\n{code}\n```\n"
-        for number, (path, code) in enumerate(request.files.items())
+        for number, (path, code) in enumerate(_shown(request).items())
     ]
     return [
         {"role": "system", "content": system},
         {"role": "user", "content": "\n".join(parts)},
     ]
+
+
+def _common(request: Request) -> dict[str, str]:
+    """Return what an LLM and a coding agent are told alike."""
+    standing = request.standing
+    protected = ", ".join(request.protected[:_NAMED]) or "nothing"
+    rules = standing and prompt("rules.md").format(
+        command=standing.command,
+        budget=f"{standing.budget_seconds:g}",
+        metric=standing.metric,
+        direction=standing.direction,
+        standing=standing.sentence(),
+        protected=protected,
+    )
+    return {
+        "goal": request.goal[:_GOAL],
+        "rules": (rules or "").strip(),
+        "brief": request.brief[:_BRIEF_BYTES],
+    }
+
+
+def _shown(request: Request) -> dict[str, str]:
+    """Return the editable files, cut where they are larger than an LLM can read."""
+    left = CODE_TOKENS
+    shown: dict[str, str] = {}
+    for number, (path, code) in enumerate(request.files.items()):
+        # what one file does not need is for those after it
+        room = left // (len(request.files) - number)
+        shown[path] = excerpt(code, room=room, words=request.brief)
+        left -= estimated_tokens(shown[path])
+    return shown
+
+
+def told(messages: Sequence[Mapping[str, str]]) -> int:
+    """Return about how many tokens the messages of a conversation take."""
+    return sum(estimated_tokens(message["content"]) for message in messages)
+
+
+def hired(request: Request) -> str:
+    """Return what a coding agent is told; it reads the files by itself."""
+    return prompt("agent.md").format(
+        editable=", ".join(request.files), **_common(request)
+    )
 
 
 def _form(form: str, path: str) -> str:

@@ -1,6 +1,6 @@
-"""What suggests an edit: recipes without any LLM, a script, or (chat.py) an LLM.
+"""What suggests an edit: recipes without any LLM, or a script.
 
-All proposers answer the same request with the same kind of proposal, and all of
+An LLM is in chat.py, a coding agent in command.py. All proposers answer the same request with the same kind of proposal, and all of
 them pass the same gate.
 """
 
@@ -21,10 +21,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How runs are measured, and where the baseline stands under that protocol.
+
+    `values` are what its runs measured, `noise` the standard deviation of repeated
+    runs, None where it is not known.
+    """
+
+    command: str
+    budget_seconds: float
+    metric: str
+    direction: str
+    values: tuple[float, ...] = ()
+    noise: float | None = None
+
+    def sentence(self) -> str:
+        """Say what the baseline measured, and how much of a gain may be luck."""
+        if not self.values:
+            return "The code as it is has not been measured yet."
+        runs = f"{len(self.values)} run{'s' if len(self.values) > 1 else ''}"
+        mean = sum(self.values) / len(self.values)
+        noise = (
+            f" The same code varies by {self.noise:.2g} (one standard deviation): a "
+            "smaller gain is no gain."
+            if self.noise
+            else ""
+        )
+        return f"The code as it is measures {mean:.6g} ({runs}).{noise}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What a proposer is asked: the code, the ranked methods and the brief.
 
     `check` raises EditError for an edit that breaks a rule or was tried before.
+    `baseline` is the commit that the code is of, "" where it is none.
     """
 
     goal: str
@@ -34,6 +65,9 @@ class Request:
     brief: str
     check: Callable[[Mapping[str, str]], None]
     protected: Sequence[str] = ()
+    standing: Standing | None = None
+    baseline: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

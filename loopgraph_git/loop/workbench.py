@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from loopgraph_git.loop import (
     space,
 )
 from loopgraph_git.loop.cage import Level
+from loopgraph_git.loop.proposers import Standing
 from loopgraph_git.records import Judgement, Oid, Record, Result, Status, Verdict
 
 if TYPE_CHECKING:
@@ -154,6 +156,19 @@ class Workbench:
             for oid, result in found
             if oid == commit and result.status is Status.OK and result.value is not None
         ]
+
+    def standing(self, commit: Oid, protocol: str) -> Standing:
+        """Return how runs are measured, and what those of a commit came to."""
+        config = self.lab.config
+        noise = judge.measured_noise(self.lab.results(protocol=protocol))
+        return Standing(
+            command=shlex.join(config.run),
+            budget_seconds=config.budget_seconds,
+            metric=config.metric.name,
+            direction=str(config.metric.direction),
+            values=tuple(self.values(commit, protocol)),
+            noise=noise.sigma if noise else None,
+        )
 
     def is_unclear(self, verdict: Record) -> bool:
         """Say whether a verdict asks for another run, and there is one left."""

@@ -48,9 +48,12 @@ GOOD = HEAD + block("LR = 1", "LR = 2")
 def test_a_good_answer_is_one_request():
     proposal, asked = talk(GOOD)
     assert proposal.files == {"train.py": CODE.replace("LR = 1", "LR = 2")}
+    told = proposal.edit["told"]
     assert proposal.edit == {
         "form": "search", "rung": "exact", "fuzz": 0, "blocks": 1, "answers": 1,
+        "told": told,
     }  # fmt: skip
+    assert told == prompting.told(asked[0])
     assert (proposal.title, proposal.body) == ("Raise LR", "It is too low.")
     assert len(asked) == 1
     assert "SET NAME = value" in asked[0][0]["content"]
@@ -122,7 +125,9 @@ def test_when_all_forms_fail_that_is_the_proposal():
     proposal, asked = talk(HEAD + block("GONE = 1", "X = 1"))
     assert proposal.failure.startswith("block 1: its lines are not in the file")
     assert proposal.files == {}
-    assert proposal.edit == {"form": "whole", "answers": 4}
+    assert proposal.edit == {
+        "form": "whole", "answers": 4, "told": proposal.edit["told"],
+    }  # fmt: skip
     assert len(asked) == 4
     assert proposal.tokens > 100
 
