@@ -60,6 +60,11 @@ PRESETS = {
             # else a system prompt of theirs stands before ours
             extra={"venice_parameters": {"include_venice_system_prompt": False}},
         ),
+        Endpoint(
+            name="anthropic",
+            base_url="https://api.anthropic.com/v1",
+            key="ANTHROPIC_API_KEY",
+        ),
         Endpoint(name="ollama", base_url="http://localhost:11434/v1", local=True),
         Endpoint(name="vllm", base_url="http://localhost:8000/v1", local=True),
         Endpoint(name="lmstudio", base_url="http://localhost:1234/v1", local=True),
@@ -68,18 +73,26 @@ PRESETS = {
 
 
 def endpoint(
-    named: str | None = None, environ: Mapping[str, str] = os.environ
+    named: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    usual: str = "openai",
 ) -> Endpoint:
     """Return the endpoint of a name or a URL; without one, the environment's.
 
     LOOPGRAPH_PROVIDER names it, else OPENAI_BASE_URL is its address, else it is
-    OpenAI's. Raises UsageError for a name that nobody knows.
+    OpenAI's; `usual` may name another vendor, whose variable counts then. Raises
+    UsageError for a name that nobody knows.
     """
     named = named or environ.get(PROVIDER)
     if named:
         return PRESETS.get(named) or _at(named, KEY)
-    url = environ.get("OPENAI_BASE_URL")
-    return _at(url, "OPENAI_API_KEY") if url else PRESETS["openai"]
+    vendor = PRESETS[usual]
+    url = environ.get(f"{usual.upper()}_BASE_URL", "").rstrip("/")
+    if url and usual == "anthropic" and not url.endswith("/v1"):
+        # Anthropic's own clients leave it out
+        url += "/v1"
+    return _at(url, vendor.key) if url else vendor
 
 
 def _at(url: str, key: str) -> Endpoint:

@@ -89,9 +89,11 @@ class _Scripted(BaseHTTPRequestHandler):
         raw = answer.body.encode()
         self.send_response(answer.status)
         is_json = raw[:1] in (b"{", b"[")
-        self.send_header("content-type", "application/json" if is_json else "text/html")
-        self.send_header("content-length", str(len(raw)))
-        for name, value in answer.headers.items():
+        usual = {
+            "content-type": "application/json" if is_json else "text/html",
+            "content-length": str(len(raw)),
+        }
+        for name, value in {**usual, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(raw[: answer.cut])

@@ -13,6 +13,7 @@ KEYS = {
     "OPENAI_API_KEY": "sk-openai",
     "OPENROUTER_API_KEY": "sk-router",
     "VENICE_API_KEY": "sk-venice",
+    "ANTHROPIC_API_KEY": "sk-ant",
 }
 
 
@@ -40,6 +41,10 @@ def test_the_environment_names_the_endpoint_where_the_user_does_not():
     # as the openai package itself does
     assert key_of(place, custom) == "sk-openai"
     assert endpoint("ollama", custom).name == "ollama"
+    assert endpoint(None, custom, usual="anthropic").name == "anthropic"
+    # Anthropic's clients leave out the version
+    own = endpoint(None, {"ANTHROPIC_BASE_URL": "http://h/"}, usual="anthropic")
+    assert (own.base_url, own.key) == ("http://h/v1", "ANTHROPIC_API_KEY")
 
 
 @pytest.mark.parametrize(
