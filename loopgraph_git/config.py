@@ -72,6 +72,8 @@ class Config:
     proposer: str = "recipe"
     chat_model: str = ""
     chat_form: str = ""
+    agent: str = ""
+    agent_seconds: float = 900.0
 
     @property
     def wall_clock_seconds(self) -> float:
@@ -191,6 +193,8 @@ class _Reader:
             "proposer": self.text,
             "chat_model": self.text,
             "chat_form": self.form,
+            "agent": self.text,
+            "agent_seconds": self.seconds,
             "budget_seconds": self.seconds,
             "timeout_seconds": self.seconds,
             "baseline_runs": self.count,

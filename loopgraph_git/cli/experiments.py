@@ -18,27 +18,22 @@ from loopgraph_git.cli.options import (
     sandbox_level,
 )
 from loopgraph_git.cli.progress import Shown, Stop
+from loopgraph_git.cli.proposing import PROPOSERS, Asked, proposer_of
 from loopgraph_git.cli.sessions import run_sessions
-from loopgraph_git.errors import UsageError
 from loopgraph_git.git import commits, refs, worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.library import fitting
-from loopgraph_git.loop import gate, measure, prompting, runner
+from loopgraph_git.loop import gate, measure, runner
 from loopgraph_git.loop import sandbox as sandboxes
 from loopgraph_git.loop.cage import Level
-from loopgraph_git.loop.chat import ChatProposer
 from loopgraph_git.loop.confirm import confirm
-from loopgraph_git.loop.endpoints import endpoint
 from loopgraph_git.loop.honesty import doubted
-from loopgraph_git.loop.proposers import Proposer, RecipeProposer
-from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.session import Ended, Options
 from loopgraph_git.loop.trust import require_trust
 from loopgraph_git.loop.usage import Meter
 from loopgraph_git.records import Grade, Oid, Result, Status, body_of
 
 if TYPE_CHECKING:
-    from loopgraph_git.config import Config
     from loopgraph_git.loopgraph import LoopGraph
 
 
@@ -50,8 +45,10 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, min_open=True),
     help="Seconds of training a run.",
 )
-@click.option("--proposer", type=click.Choice(["recipe", "chat"]), help="Who proposes.")
-@click.option("--model", help="The LLM for --proposer chat.")
+@click.option("--proposer", type=click.Choice(PROPOSERS), help="Who proposes.")
+@click.option("--agent", help="For --proposer command: claude, codex, opencode, aider.")
+@click.option("--agent-command", help="Any other one: 'mytool --quiet {brief}'.")
+@click.option("--model", help="The LLM for --proposer chat or command.")
 @paid_llm
 @click.option("--session", help="Its name; the default is the branch you are on.")
 @click.option("--seed", default=0, show_default=True, help="The seed of every run.")
@@ -75,6 +72,8 @@ def experiment(  # noqa: PLR0913  one parameter an option
     hours: float | None,
     budget: float | None,
     proposer: str | None,
+    agent: str | None,
+    agent_command: str | None,
     model: str | None,
     provider: str | None,
     max_tokens: int | None,
@@ -120,9 +119,18 @@ def experiment(  # noqa: PLR0913  one parameter an option
         confirming(lab, options, pairs, quiet=quiet, json_=json_)
         return
     meter = Meter(max_tokens=max_tokens, max_cost_usd=max_cost)
-    made = partial(_proposer, lab.config, proposer, model, provider, meter)
+    watch = runner.Watch()
+    asked = Asked(
+        name=proposer,
+        agent=agent,
+        agent_command=agent_command,
+        model=model,
+        provider=provider,
+    )
+    made = partial(proposer_of, lab, asked, meter, watch)
     options = Options(session=name, n=n, hours=hours, seed=seed, sandbox=sandbox)
     with Shown(lab.config.metric, quiet=quiet) as shown, Stop(shown.say) as stop:
+        watch.on_line, watch.should_stop = shown.line, stop
         ended = run_sessions(
             lab, made, options, gpus=gpus, shown=shown, should_stop=stop
         )
@@ -175,26 +183,6 @@ def confirming(
         )
         click.echo(f"\n{found.tip.short} {render.plain(verdict.reason)}")
     click.get_current_context().exit(0 if verdict.grade == Grade.WIN else 1)
-
-
-def _proposer(
-    config: Config,
-    name: str | None,
-    llm: str | None,
-    provider: str | None,
-    meter: Meter,
-) -> Proposer:
-    name, llm = name or config.proposer, llm or config.chat_model
-    if name == "recipe":
-        return RecipeProposer()
-    if name != "chat":
-        raise UsageError(f"no proposer is called {name!r}: recipe or chat")
-    if not llm:
-        raise UsageError(
-            "name the LLM: `--model NAME`, or chat_model in .loopgraph.yml"
-        )
-    chat = ChatProvider(llm, at=endpoint(provider), meter=meter)
-    return ChatProposer(chat, prompting.forms_for(llm, config.chat_form))
 
 
 def preview(lab: LoopGraph, session: str) -> None:

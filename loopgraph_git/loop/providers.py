@@ -168,7 +168,7 @@ class ChatProvider:
         except APIStatusError as error:
             problem = f"HTTP {error.status_code}: {_short(error.message)}"
             self.meter.add(Usage(requests=1))
-            if not _may_pass(error.status_code):
+            if not may_pass(error.status_code):
                 raise ProviderError(f"{self.endpoint.base_url}: {problem}") from error
             wait = _wait(error.response.headers.get("retry-after"))
             raise _PassingError(problem, wait) from error
@@ -196,7 +196,7 @@ def priced(usage: Usage, price: Price | None) -> Usage:
     return replace(usage, cost_usd=price.of(usage))
 
 
-def _may_pass(status: int) -> bool:
+def may_pass(status: int) -> bool:
     """Say whether a status is worth another attempt: busy, or the server's fault."""
     return status in (408, 409, 429) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 

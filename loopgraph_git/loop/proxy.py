@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import BudgetError
-from loopgraph_git.loop.providers import priced
+from loopgraph_git.loop.providers import may_pass, priced
 from loopgraph_git.loop.told import Told, events
 from loopgraph_git.loop.usage import FREE, Meter, Usage, price_of
 
@@ -53,12 +53,14 @@ _DOWNWARDS = ("content-type", "retry-after", "request-id", "x-request-id")
 class Passed:
     """What a proxy has done so far: answers that came, requests that it refused.
 
-    `failures` are what the endpoint said where it did not answer.
+    `failures` are what the endpoint said where it did not answer, `may_pass` says
+    that all of it was of the kind that passes.
     """
 
     answered: int = 0
     over_budget: bool = False
     failures: list[str] = field(default_factory=list)
+    may_pass: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +122,10 @@ class _Gate:
             self.meter.add(priced(usage, price))
             self.passed.answered += 1
 
-    def failed(self, problem: str) -> None:
+    def failed(self, problem: str, *, may_pass: bool = True) -> None:
         """Remember why the endpoint did not answer."""
         with self._lock:
+            self.passed.may_pass &= may_pass
             self.meter.add(Usage(requests=1))
             self.passed.failures.append(" ".join(problem.split())[:200])
 
@@ -273,7 +276,8 @@ class _Passing(BaseHTTPRequestHandler):
     def _fail(self, answer: HTTPResponse) -> None:
         body = answer.read(_BODY_LIMIT)
         self.gate.failed(
-            f"HTTP {answer.status}: {body[:400].decode('utf-8', 'replace')}"
+            f"HTTP {answer.status}: {body[:400].decode('utf-8', 'replace')}",
+            may_pass=may_pass(answer.status),
         )
         self._begin(answer, {"content-length": str(len(body))})
         self.wfile.write(body)

@@ -57,8 +57,11 @@ def require_trust(repo: Repo, config: Config) -> None:
         return
     changed = str(repo.common_dir.resolve()) in _load(_store())
     state = "has changed since you trusted it" if changed else "is not trusted yet"
+    commands = " and ".join(
+        f"`{command}`" for command in (" ".join(config.run), config.agent) if command
+    )
     raise UntrustedError(
-        f"{CONFIG_NAME} {state}; it would run `{' '.join(config.run)}`: "
+        f"{CONFIG_NAME} {state}; it would run {commands}: "
         "read it, then run `git lg trust`"
     )
 
