@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.library.packs import plain_of
 from loopgraph_git.library.yaml_tree import Report, read_yaml
+from loopgraph_git.loop.drafts.reach import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ class Draft:
     def without(self, key: str, why: str) -> Draft:
         """Return it without a key, which is noted."""
         keys = {name: value for name, value in self.keys.items() if name != key}
-        return Draft(keys, self.passage, (*self.left_out, f"{key}: {why}"))
+        return Draft(keys, self.passage, (*self.left_out, words_of(f"{key}: {why}")))
 
 
 @dataclass(frozen=True)

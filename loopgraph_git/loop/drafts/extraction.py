@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.ingest.indexing import choose
@@ -12,6 +13,7 @@ from loopgraph_git.library.chunk import chunks_of_document
 from loopgraph_git.library.packs import parse_pack
 from loopgraph_git.loop.drafts import passages, writing
 from loopgraph_git.loop.drafts.kept import Kept
+from loopgraph_git.loop.drafts.reach import words_of
 from loopgraph_git.loop.drafts.rules import REQUIRED, Ground, faults
 from loopgraph_git.loop.drafts.talk import Desk, drafted
 
@@ -80,17 +82,17 @@ class Extraction:
         found = Drafted(key=key, shown=len(best), passages=len(chunks))
         if not best:
             return replace(found, left_out=("no passage speaks of training",))
-        known = catalogue(self.folders)
         left: list[str] = []
-        drafts = self._drafts(entry.paper, best, known, left)
-        return self._written(entry, drafts, found, left)
+        drafts = self._drafts(entry.paper, best, left)
+        # an answer may have put anything into the reasons against it
+        return self._written(entry, drafts, found, list(map(words_of, left)))
+
+    @cached_property
+    def _known(self) -> Mapping[str, Listed]:
+        return catalogue(self.folders)
 
     def _drafts(
-        self,
-        paper: Paper,
-        best: Sequence[Chunk],
-        known: Mapping[str, Listed],
-        left: list[str],
+        self, paper: Paper, best: Sequence[Chunk], left: list[str]
     ) -> list[Draft]:
         """Return the drafts that keep the rules; why others do not goes to `left`."""
         ground = Ground(paper=paper, files=self.files, config=self.config)
@@ -98,8 +100,7 @@ class Extraction:
             provider=self.provider,
             kept=Kept(self.shelf.folder, self.llm),
             ground=ground,
-            # not those of the user's own: who accepts a draft asks nothing new by it
-            known=sorted(catalogue(self.folders[:1])),
+            known=self._shipped(),
             say=self.say,
         )
         made: dict[str, Draft] = {}
@@ -110,13 +111,24 @@ class Extraction:
             if answer.problem:
                 left.append(f"an answer: {answer.problem}")
             for draft in answer.drafts:
-                why = _known(draft, known, made)
+                why = _same(draft, self._known, made)
                 sound = None if why else _sound(draft, ground, left)
                 if why:
                     left.append(why)
                 elif sound and len(made) < _MOST:
                     made[sound.id] = sound
-        return [_with_conflicts(draft, {*known, *made}) for draft in made.values()]
+        return [
+            _with_conflicts(draft, {*self._known, *made}) for draft in made.values()
+        ]
+
+    def _shipped(self) -> list[str]:
+        """Return the ids that we ship, not the user's: to accept a draft asks nothing."""
+        ours = str(self.folders[0])
+        return [
+            name
+            for name, item in self._known.items()
+            if item.overrides or item.file.startswith(ours)
+        ]
 
     def _written(
         self, entry: Shelved, drafts: Sequence[Draft], found: Drafted, left: list[str]
@@ -165,7 +177,7 @@ def _first(found: Sequence[Fault]) -> Fault:
     return next(grave, found[0])
 
 
-def _known(draft: Draft, known: Mapping[str, Listed], made: Mapping[str, Draft]) -> str:
+def _same(draft: Draft, known: Mapping[str, Listed], made: Mapping[str, Draft]) -> str:
     """Return why a draft is nothing new, "" where it is."""
     if draft.id in made:
         return f"{draft.id}: drafted from another passage already"

@@ -24,8 +24,24 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _ATTRIBUTE = re.compile(r"\.\s*([^\W\d]\w*)")
 _PLACEHOLDER = re.compile(r"\$([a-z]\w*)")
-ADDRESS = re.compile(r"\b(?:https?|ftp|file|ssh|s3|gs|data):/?/?\S|\bwww\.\w")
-PATH = re.compile(r"(?:^|[\s'\"(=])(?:~|\.\.?)?/(?=[A-Za-z.])|\.\./|[A-Za-z]:\\\w")
+_ADDRESS = re.compile(r"\b(?:https?|ftp|file|ssh|s3|gs|data):/?/?\S|\bwww\.\w")
+_PATH = re.compile(r"(?:^|[\s'\"(=])(?:~|\.\.?)?/(?=[A-Za-z.])|\.\./|[A-Za-z]:\\\w")
+_COMMAND = re.compile(
+    r"`|\$\(|&&|\|\||;\s*\w+\s*-|\b(?:curl|wget|sudo|chmod|pip3?|npm|bash|git[ -]lg)\s+"
+    r"[\w\"'./-]|\brm\s+-|<\||\|>|<<<|>>>"
+)
+
+
+def beyond_words(text: str) -> re.Match[str] | None:
+    """Return the first address, path or command in a text that should be words alone."""
+    found = (form.search(text) for form in (_ADDRESS, _PATH, _COMMAND))
+    return min(filter(None, found), key=lambda match: match.start(), default=None)
+
+
+def words_of(text: str) -> str:
+    """Return a text up to where it is no more words: what is said of a draft, too."""
+    found = beyond_words(text)
+    return f"{text[: found.start()]}\u2026" if found else text
 
 
 @cache
@@ -67,9 +83,9 @@ def _word(text: str, names: frozenset[str]) -> str:
     ]
     if reached:
         return f"reaches into {reached[0]}"
-    if ADDRESS.search(text):
+    if _ADDRESS.search(text):
         return "has an address in it"
-    return "has a path in it" if PATH.search(text) else ""
+    return "has a path in it" if _PATH.search(text) else ""
 
 
 def _is_used(word: str, text: str) -> bool:

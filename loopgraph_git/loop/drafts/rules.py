@@ -17,7 +17,7 @@ from loopgraph_git.errors import EditError, PackError, RecipeError
 from loopgraph_git.library import fitting
 from loopgraph_git.library.packs import parse_pack, validate
 from loopgraph_git.loop import gate, lint
-from loopgraph_git.loop.drafts.reach import ADDRESS, PATH, overreach
+from loopgraph_git.loop.drafts.reach import beyond_words, overreach
 from loopgraph_git.loop.drafts.writing import dumped, listed, method_of
 from loopgraph_git.records import Context
 
@@ -34,10 +34,6 @@ _WORDS = {"id": 60, "title": 100, "family": 40, "summary": 600, "helps": 400, "h
 _LISTS = {"aliases": 8, "conflicts": 8, "detect": 6, "requires": 6, "knobs": 6, "priors": 4}  # fmt: skip
 _VALUES = 8
 _CODE_LIMIT, _STEPS = 8000, 40
-_COMMAND = re.compile(
-    r"`|\$\(|&&|\|\||;\s*\w+\s*-|\b(?:curl|wget|sudo|chmod|pip3?|npm|bash|git[ -]lg)\s+"
-    r"[\w\"'./-]|\brm\s+-|<\||\|>|<<<|>>>"
-)
 _FIGURE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _PERCENT = 100.0
 _FIGURES = 200
@@ -66,7 +62,9 @@ def faults(draft: Draft, ground: Ground) -> list[Fault]:
             Fault("passage", "expected the number of a passage that you were shown")
         ]
     problems = validate(_pack(draft, ground), "draft")
-    found = [Fault(_top(item.key), f"{item.key}: {item.message}") for item in problems]
+    found = [
+        Fault(_top(item.key, draft), f"{item.key}: {item.message}") for item in problems
+    ]
     found += _said(draft)
     wrong = {fault.key for fault in found}
     if "priors" not in wrong:
@@ -82,9 +80,10 @@ def _pack(draft: Draft, ground: Ground) -> str:
     return dumped({"pack": "draft", "title": "A draft", "methods": [method]})
 
 
-def _top(key: str) -> str:
+def _top(key: str, draft: Draft) -> str:
+    """Return the key of a draft that the path of a problem begins with."""
     found = re.match(r"[\w-]+", key)
-    return found[0] if found else ""
+    return key if key in draft.keys or not found else found[0]
 
 
 def _said(draft: Draft) -> Iterator[Fault]:
@@ -97,20 +96,15 @@ def _said(draft: Draft) -> Iterator[Fault]:
             yield Fault(key, f"{key}: more than {limit}")
     for key, value in draft.keys.items():
         # a recipe is code, and judged as such
-        wrong = (
-            ""
-            if key == "recipe"
-            else next(filter(None, map(_unsaid, _texts(value))), "")
-        )
-        if wrong:
-            yield Fault(key, f"{key}: {wrong}")
+        said = [] if key == "recipe" else map(_unsaid, _texts(value))
+        yield from (Fault(key, f"{key}: {wrong}") for wrong in said if wrong)
     yield from _shaped(draft)
 
 
 def _unsaid(text: str) -> str:
     if len(text) > max(_WORDS.values()):
         return "too long"
-    if ADDRESS.search(text) or PATH.search(text) or _COMMAND.search(text):
+    if beyond_words(text):
         return "holds an address, a path or a command: words alone are taken"
     return ""
 
@@ -121,10 +115,8 @@ def _shaped(draft: Draft) -> Iterator[Fault]:
             yield Fault("knobs", f"knobs: more than {_VALUES} values")
     for key in ("detect", "requires", "recipe"):
         if any(name == "pattern" for name in _names(draft.keys.get(key))):
-            words = (
-                "a regular expression is left to people; use defines, calls, constant"
-            )
-            yield Fault(key, f"{key}: {words}")
+            words = "a regular expression is left to people"
+            yield Fault(key, f"{key}: {words}; use defines, calls, constant")
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -183,7 +175,7 @@ def _unfit(draft: Draft, recipe: Any, ground: Ground) -> str:
     why = overreach([recipe, draft.keys.get("knobs")], ground.files)
     if why:
         return f"{why}: that reaches beyond a training script"
-    metric = re.compile(rf"\b{re.escape(ground.config.metric.name)}\s*:")
+    metric = re.compile(rf"[\"'][^\"'\n]*\b{re.escape(ground.config.metric.name)}\s*:")
     if any(map(metric.search, _texts(recipe))):
         return f"prints {ground.config.metric.name} itself"
     if not ground.files:

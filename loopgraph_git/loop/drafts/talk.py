@@ -49,7 +49,7 @@ def drafted(desk: Desk, passages: Sequence[Chunk]) -> Answer:
     messages = _question(desk.ground, desk.known, numbers)
     text = _answer(desk, messages)
     first = read_answer(text, numbers)
-    problems = _problems(first, desk.ground)
+    problems = _problems(first, desk)
     if not problems:
         return first
     desk.say("asking for a correction")
@@ -107,13 +107,15 @@ def _code(files: Mapping[str, str]) -> str:
     return "".join(shown).replace(_SLOT, "")
 
 
-def _problems(answer: Answer, ground: Ground) -> list[str]:
+def _problems(answer: Answer, desk: Desk) -> list[str]:
     if answer.problem:
         return [answer.problem]
     found = [
         f"{draft.id or 'a draft without id'}: {fault.words}"
         for draft in answer.drafts
-        for fault in faults(draft, ground)
+        # what is known is not taken, right or wrong
+        if draft.id not in desk.known
+        for fault in faults(draft, desk.ground)
     ]
     return [f"- {flat(words)[:_PROBLEM_LIMIT]}" for words in found[:_PROBLEMS]]
 
