@@ -85,7 +85,7 @@ def test_bash_alone(shell):
         f"{ALONE}"
         "press git-lg ''\npress git-lg sh\npress git-lg show ''\n"
         "press git-lg log --session = m\npress git-lg log --verdict ''\n"
-        "press git-lg hooks un\npress git-lg packs show learn\npress git-lg import ''",
+        "press git-lg hooks un\npress git-lg packs show learning\npress git-lg import ''",
         "--norc",
     )
     assert {"init", "record", "export", "completion"} <= set(answers[0].split())

@@ -99,9 +99,9 @@ def test_a_method_is_shown_as_a_whole(toy):
         "excludes  ",
         "prior     -0.",
         "prior     +0.",
-        "1. insert, before MLP.__init__.self.c_fc\n",
+        "3. insert, before MLP.__init__.self.c_fc\n",
         "   - search F.relu(self.c_fc(x)).square(), replace F.silu(",
-        "6. search, unless there is the absence of code that matches",
+        "unless there is the absence of a definition of Linear",
     ):
         assert words in text, words
     shown = toy.lg("packs", "show", "learning-rate").stdout
