@@ -7,17 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopgraph_git.config import Config
-from loopgraph_git.library.packs import parse_pack
+from loopgraph_git.library.packs import pack_files, parse_pack, plain_of
+from loopgraph_git.library.yaml_tree import Report, read_yaml
 from loopgraph_git.loop.drafts import passages, writing
 from loopgraph_git.loop.drafts.answers import Draft, read_answer
 from loopgraph_git.loop.drafts.extraction import _sound
 from loopgraph_git.loop.drafts.reach import overreach
 from loopgraph_git.loop.drafts.rules import Ground, faults
 from loopgraph_git.records import Chunk, Paper
+from loopgraph_git.resources import resource_dir
 from tests.conftest import TRAIN
 
 PAPER = Paper(key="arxiv:2104.01234", title="On Rates")
-CODE = {"train.py": f"import os as system_things\nfrom subprocess import run\n{TRAIN}"}
+BEGIN = """\
+import os as system_things
+import kernels
+from subprocess import run
+from kernels import get_kernel as kernel_of
+"""
+CODE = {"train.py": BEGIN + TRAIN}
 GROUND = Ground(paper=PAPER, files=CODE, config=Config())
 BODY = "Rates of 3e-4. The loss fell from 1.012 to 0.998, by 2.5% with 16 heads."
 PASSAGE = Chunk(paper=PAPER.key, ord=7, title="Rates", body=BODY, place="2.1 Rates")
@@ -56,6 +64,12 @@ def wrong(**keys):
         "y = '/etc/passwd'",
         "y = '../prepare.py'",
         "y = open",
+        "x = kernel_of('it')",
+        "x = kernels",
+        "import kernels",
+        "x = 'someone/kernels'",
+        'x = "someone/kernels@v1"',
+        "def __class__(self):\n    return self.__class__\n",
     ],
 )
 def test_a_recipe_does_not_reach_beyond_the_script(text):
@@ -74,10 +88,30 @@ def test_a_recipe_does_not_reach_beyond_the_script(text):
         "x = x / y",
         "loss = torch.compile(f)(x)  # half of the rows / all of them",
         "from prepare import evaluate",
+        "# fewer datasets, as transformers have; n/2 of them",
     ],
 )
 def test_a_recipe_may_say_what_training_needs(text):
     assert overreach([{"insert": text, "at": "end"}], CODE) == ""
+
+
+@pytest.mark.long
+def test_the_recipes_that_ship_say_no_more():
+    said = {}
+    for path in pack_files(resource_dir("packs")):
+        plain = plain_of(read_yaml(path.read_text("utf-8"), Report(path.name)))
+        for method in plain["methods"]:
+            told = [method.get("recipe"), method.get("knobs")]
+            said[method["id"]] = overreach(told, {"train.py": TRAIN})
+    assert len(said) > 60
+    # a few are about the interpreter: those are a person's to write
+    assert len(list(filter(None, said.values()))) < len(said) / 20, said
+
+
+def test_a_value_that_names_a_repository_is_no_setting():
+    assert overreach([{"set": "REPO", "to": "someone/kernels"}], CODE)
+    assert overreach([[], [{"name": "k", "default": 1, "values": ["a/b"]}]], CODE)
+    assert overreach([{"set": "RATIO", "code": "BATCH/2"}], CODE) == ""
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ _ATTRIBUTE = re.compile(r"\.\s*([^\W\d]\w*)")
 _PLACEHOLDER = re.compile(r"\$([a-z]\w*)")
 _ADDRESS = re.compile(r"\b(?:https?|ftp|file|ssh|s3|gs|data):/?/?\S|\bwww\.\w")
 _PATH = re.compile(r"(?:^|[\s'\"(=])(?:~|\.\.?)?/(?=[A-Za-z.])|\.\./|[A-Za-z]:\\\w")
+_REPOSITORY = re.compile(r"""['"][\w.-]+/[\w.-]+(?:@[\w.-]+)?['"]""")
 _COMMAND = re.compile(
     r"`|\$\(|&&|\|\||;\s*\w+\s*-|\b(?:curl|wget|sudo|chmod|pip3?|npm|bash|git[ -]lg)\s+"
     r"[\w\"'./-]|\brm\s+-|<\||\|>|<<<|>>>"
@@ -85,12 +86,15 @@ def _word(text: str, names: frozenset[str]) -> str:
         return f"reaches into {reached[0]}"
     if _ADDRESS.search(text):
         return "has an address in it"
+    if _REPOSITORY.search(text):
+        return "names a repository"
     return "has a path in it" if _PATH.search(text) else ""
 
 
 def _is_used(word: str, text: str) -> bool:
     """Say whether a name of the interpreter is more than a method being defined."""
-    return not re.search(rf"\bdef\s+{re.escape(word)}\s*\(", text)
+    defined = re.findall(rf"\bdef\s+{re.escape(word)}\s*\(", text)
+    return len(re.findall(rf"\b{re.escape(word)}\b", text)) > len(defined)
 
 
 def _imported(text: str, known: frozenset[str]) -> str:
@@ -101,7 +105,9 @@ def _imported(text: str, known: frozenset[str]) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "imports in a text that is no whole Python"
     for name in _modules(tree):
-        if name.partition(".")[0] not in _listed("allowed") and name not in known:
+        top = name.partition(".")[0]
+        is_known = name in known and top not in _listed("fetchers")
+        if top not in _listed("allowed") and not is_known:
             return f"imports {name or 'from its own package'}"
     return ""
 
@@ -128,27 +134,32 @@ def _imports(files: Mapping[str, str]) -> frozenset[str]:
 
 def _given_names(files: Mapping[str, str]) -> frozenset[str]:
     """Return the names under which some code knows what is forbidden."""
-    found: set[str] = set()
-    for tree in _trees(files):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                found |= {
-                    item.asname
-                    for item in node.names
-                    if item.asname and item.name.partition(".")[0] in _listed("modules")
-                }
-            elif isinstance(node, ast.ImportFrom):
-                top = (node.module or "").partition(".")[0]
-                names = node.names if top in _listed("modules") else ()
-                found |= {item.asname or item.name for item in names}
-    return frozenset(found)
+    nodes = (node for tree in _trees(files) for node in ast.walk(tree))
+    return frozenset(name for node in nodes for name in _names_given(node))
+
+
+def _names_given(node: ast.AST) -> Iterator[str]:
+    forbidden = _listed("modules") | _listed("fetchers")
+    if isinstance(node, ast.Import):
+        for item in node.names:
+            top = item.name.partition(".")[0]
+            if top in forbidden:
+                yield item.asname or top
+    elif isinstance(node, ast.ImportFrom):
+        top = (node.module or "").partition(".")[0]
+        names = node.names if top in forbidden else ()
+        yield from (item.asname or item.name for item in names)
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    """Yield every text in a plain value; its keys are the validator's to judge."""
+    """Yield every text in a plain value, quoted where it becomes a string of Python.
+
+    Its keys are the validator's to judge.
+    """
     if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _leaves(inner)
+        for key, inner in value.items():
+            is_string = key in ("to", "default", "values")
+            yield from (repr(text) if is_string else text for text in _leaves(inner))
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _leaves(inner)
