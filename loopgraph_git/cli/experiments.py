@@ -126,6 +126,7 @@ def experiment(  # noqa: PLR0913  one parameter an option
         agent_command=agent_command,
         model=model,
         provider=provider,
+        sandbox=sandbox,
     )
     made = partial(proposer_of, lab, asked, meter, watch)
     options = Options(session=name, n=n, hours=hours, seed=seed, sandbox=sandbox)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop import prompting
 from loopgraph_git.loop.agents import agent
+from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.chat import ChatProposer
 from loopgraph_git.loop.command import CommandProposer, Hiring
 from loopgraph_git.loop.endpoints import endpoint, key_of
 from loopgraph_git.loop.proposers import Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
+from loopgraph_git.loop.sandbox import chosen as chosen_level
 
 if TYPE_CHECKING:
     from loopgraph_git.loop.runner import Watch
@@ -31,6 +33,7 @@ class Asked:
     agent_command: str | None = None
     model: str | None = None
     provider: str | None = None
+    sandbox: Level | None = None
 
 
 def proposer_of(lab: LoopGraph, asked: Asked, meter: Meter, watch: Watch) -> Proposer:
@@ -72,4 +75,7 @@ def _command(lab: LoopGraph, asked: Asked, meter: Meter, watch: Watch) -> Propos
         )
     at = endpoint(asked.provider, usual=chosen.vendor)
     hiring = Hiring(agent=chosen, at=at, key=key_of(at), meter=meter, model=model)
-    return CommandProposer(hiring, repo=lab.repo, config=lab.config, watch=watch)
+    level = chosen_level(asked.sandbox, Level[lab.config.sandbox.upper()])
+    return CommandProposer(
+        hiring, repo=lab.repo, config=lab.config, watch=watch, level=level
+    )

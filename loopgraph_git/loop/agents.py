@@ -3,7 +3,7 @@
 An agent is a command of the user's machine. It is started so that it reads no
 settings, hooks and servers of the repository, asks nobody, edits files, and speaks
 to our proxy alone. Words in braces are filled in: {brief} {url} {root} {key} {model}
-{home}.
+{home}, and {sandbox} with codex's word for its own: sandboxes inside ours cannot start.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import shlex
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import ProviderError, UsageError
@@ -85,7 +86,7 @@ AGENTS = {
         CodingAgent(
             name="codex",
             argv=("codex", "exec", "--ephemeral", "--ignore-user-config",
-                  "--ignore-rules", "--skip-git-repo-check", "-s", "workspace-write",
+                  "--ignore-rules", "--skip-git-repo-check", "-s", "{sandbox}",
                   *(word for line in _CODEX_PROVIDER for word in ("-c", line))),
             env={**_URL_AND_KEY, "CODEX_HOME": "{home}"},
             model=("-m", "{model}"),
@@ -165,6 +166,22 @@ def command_line(
     return ("sh", "-c", 'exec "$@" < "$0"', brief, *filled)
 
 
+def needed(chosen: CodingAgent) -> list[Path]:
+    """Return what an agent is read from, besides what any command needs.
+
+    What npm installs is a link into a package, and packages use others beside them.
+    """
+    program = shutil.which(chosen.argv[0])
+    if program is None:
+        return []
+    named = [Path(word) for word in chosen.argv if word.startswith("/")]
+    found = [path for path in named if path.is_file()]
+    for path in (Path(program), Path(program).resolve()):
+        folders = [folder for folder in path.parents if folder.name == "node_modules"]
+        found += folders[-1:] or [path]
+    return list(dict.fromkeys(found))
+
+
 def _filled(words: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_fill(word, values) for word in words)
 
@@ -176,13 +193,17 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def values_of(proxy: Proxy, home: str) -> dict[str, str]:
-    """Return what the words in braces of command lines and environments stand for."""
+def values_of(proxy: Proxy, home: str, *, confined: bool) -> dict[str, str]:
+    """Return what the words in braces of command lines and environments stand for.
+
+    `confined` says that the agent runs in a sandbox of ours.
+    """
     return {
         "url": proxy.url,
         "root": proxy.url.removesuffix("/v1"),
         "key": proxy.key,
         "home": home,
+        "sandbox": "danger-full-access" if confined else "workspace-write",
     }
 
 

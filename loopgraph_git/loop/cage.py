@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _LANDLOCK = Path(__file__).with_name("landlock.py")
+_LANDLOCKED = (sys.executable, "-I", "-S", str(_LANDLOCK))
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  named, not written to by us
 _SCRATCH_BYTES = 1 << 30
 _ACCELERATORS = ("nvidia*", "dri", "kfd", "accel*")
@@ -62,7 +63,8 @@ class Place:
 
     `folder` is its worktree, `scratch` a folder of its own for temporary files,
     `writable` what else it may change. `kept` are paths inside the worktree that it
-    may not change, `readable` those outside that it needs.
+    may not change, `readable` those outside that it needs, and `port` the one TCP port
+    that it may connect to, 0 for none.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Place:
     writable: tuple[Path, ...] = ()
     kept: tuple[str, ...] = ()
     readable: tuple[Path, ...] = ()
+    port: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +93,26 @@ def caged(level: Level, place: Place, *, memory_bytes: int = 0) -> Cage:
         words = tuple(_bubblewrap(place, memory_bytes or _SCRATCH_BYTES))
         return Cage(level=level, prefix=words, options=("--shell-codes", *watched))
     if level is Level.LANDLOCK:
-        python = (sys.executable, "-I", "-S", str(_LANDLOCK))
         return Cage(
-            level=level, prefix=(*python, *_rules(place), "--"), options=watched
+            level=level,
+            prefix=(*_LANDLOCKED, *_rules(place), "--"),
+            options=watched,
         )
     return Cage(level=level, options=watched)
+
+
+def reaching(port: int) -> tuple[str, ...]:
+    """Return the words that let a command connect to one TCP port and to no other.
+
+    For inside bubblewrap, which knows all of the network or nothing of it. They need
+    Landlock, and the files of `interpreter` in sight.
+    """
+    return (*_LANDLOCKED, "--write=/", f"--connect={port}", "--")
+
+
+def interpreter() -> tuple[Path, ...]:
+    """Return what the words of `reaching` are read from."""
+    return (Path(sys.prefix), Path(sys.base_prefix), _LANDLOCK)
 
 
 def hidden() -> list[Path]:
@@ -152,7 +170,9 @@ def _installed(name: str, path: Path) -> Iterator[Path]:
 
 def _bubblewrap(place: Place, memory_bytes: int) -> Iterator[str]:
     yield from ("bwrap", "--die-with-parent", "--unshare-pid", "--unshare-ipc")
-    yield from ("--unshare-uts", "--unshare-net", "--cap-drop", "ALL")
+    yield from ("--unshare-uts", "--cap-drop", "ALL")
+    if not place.port:
+        yield "--unshare-net"
     yield from ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
     yield from _memory_disk(_SHARED_MEMORY, memory_bytes)
     for pattern in _ACCELERATORS:
@@ -171,7 +191,7 @@ def _bubblewrap(place: Place, memory_bytes: int) -> Iterator[str]:
     yield from _bound("--ro-bind", [(nothing, key) for key in keys if key.is_file()])
     changed = (*place.writable, place.folder)
     yield from _bound("--bind", [(path, path) for path in changed])
-    kept = [place.folder / name for name in (*place.kept, ".git")]
+    kept = [place.folder / name for name in place.kept]
     fixed = [path for path in kept if path.exists() and not path.is_symlink()]
     yield from _bound("--ro-bind", [(path, path) for path in fixed])
     yield from ("--setenv", "TMPDIR", "/tmp", "--chdir", str(place.folder), "--")  # noqa: S108
@@ -217,6 +237,8 @@ def _rules(place: Place) -> Iterator[str]:
     found = (path for name in _SAFE_DEVICES for path in Path("/dev").glob(name))
     for path in (place.folder, place.scratch, *place.writable, *found):
         yield f"--write={path}"
+    if place.port:
+        yield f"--connect={place.port}"
 
 
 def _open_parts(folder: Path, away: list[Path]) -> Iterator[Path]:

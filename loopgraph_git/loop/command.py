@@ -23,9 +23,11 @@ from loopgraph_git.loop import (
     measure,
     prompting,
     runner,
+    sandbox,
     summary,
     workplace,
 )
+from loopgraph_git.loop.cage import Level, Place, caged, interpreter, needed, reaching
 from loopgraph_git.loop.proposers import Proposal
 from loopgraph_git.loop.proxy import Proxy, metering_proxy
 from loopgraph_git.loop.usage import estimated_tokens
@@ -45,6 +47,7 @@ _LOG_BYTES = 16 << 20
 _PROCESSES = 512
 _TITLE, _BODY = 72, 2000
 _METHODS = 8
+_HOMES = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 _TITLED = re.compile(r"^[ \t*#]*Title:", re.MULTILINE)
 
 
@@ -74,11 +77,13 @@ class CommandProposer:
         repo: Repo,
         config: Config,
         watch: runner.Watch | None = None,
+        level: Level = Level.RLIMITS,
     ) -> None:
         self._hiring = hiring
         self._repo = repo
         self._config = config
         self._watch = watch or runner.Watch()
+        self._level = level
 
     def propose(self, request: Request) -> Proposal:
         """Return what the agent made of the code, or why that cannot be used.
@@ -120,17 +125,33 @@ class CommandProposer:
         for path in (home, temporary):
             path.mkdir()
         stamp = time.time_ns()
-        values = agents.values_of(proxy, str(home))
+        confined = self._level >= Level.LANDLOCK
+        values = agents.values_of(proxy, str(home), confined=confined)
         own = {
-            **{name: str(home / name) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME",
-                                                   "XDG_DATA_HOME", "XDG_STATE_HOME")},
+            **{name: str(home / name) for name in _HOMES},
             **agents.environment(agent, model, values),
             "HOME": str(home),
             "TMPDIR": str(temporary),
             runner.RUN_ID: f"{measure.session_run_id(self._repo, request.session)}{stamp}",
         }  # fmt: skip
+        env = runner.training_env(own)
+        argv = agents.command_line(agent, brief=str(brief), model=model, values=values)
+        place = Place(
+            folder=folder,
+            scratch=temporary,
+            writable=(home, temporary),
+            kept=self._config.protected,
+            readable=(*needed(agent.argv, env), *agents.needed(agent), brief,
+                      *interpreter()),
+            port=proxy.port,
+        )  # fmt: skip
+        if self._level is Level.BUBBLEWRAP:
+            # inside, /tmp is that folder: it has one name, or agents are confused
+            argv = ("env", f"TMPDIR={temporary}", *argv)
+            if not sandbox.probe(Level.LANDLOCK).problem:
+                argv = (*reaching(proxy.port), *argv)
         return runner.run_command(
-            agents.command_line(agent, brief=str(brief), model=model, values=values),
+            argv,
             folder=folder,
             log=self._repo.home / "logs" / f"agent-{stamp}.log",
             limits=runner.Limits(
@@ -139,8 +160,9 @@ class CommandProposer:
                 disk_bytes=self._config.disk_limit_mb << 20,
                 processes=_PROCESSES,
             ),
-            env=runner.training_env(own),
+            env=env,
             watch=self._watch,
+            cage=caged(self._level, place),
         )
 
     def _require_work(self, ended: runner.Ended, found: Found, proxy: Proxy) -> None:

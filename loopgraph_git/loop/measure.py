@@ -117,7 +117,7 @@ def _run(
         folder=job.tree.root.resolve(),
         scratch=scratch,
         writable=(cache.resolve(),),
-        kept=config.protected,
+        kept=(*config.protected, ".git"),
         readable=(*needed(argv, env), *linked, *named),
     )
     limits = limits_of(config, job.level)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import BudgetError
 from loopgraph_git.loop.providers import may_pass, priced
-from loopgraph_git.loop.told import Told, events
+from loopgraph_git.loop.told import Told, asks_for_usage, events, object_of
 from loopgraph_git.loop.usage import FREE, Meter, Usage, price_of
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Proxy:
     url: str
     key: str
     passed: Passed
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, on 127.0.0.1."""
+        return int(self.url.rpartition(":")[2].partition("/")[0])
 
 
 @contextmanager
@@ -234,8 +239,8 @@ class _Passing(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _forward(self, protocol: str, body: bytes) -> None:
-        plain = _object(body) if protocol else {}
-        added = protocol == "chat" and _asks_for_usage(plain)
+        plain = object_of(body) if protocol else {}
+        added = protocol == "chat" and asks_for_usage(plain)
         sent = json.dumps(plain).encode() if added else body
         told = Told(protocol)
         model = str(plain.get("model", ""))
@@ -332,20 +337,3 @@ def _lines(answer: HTTPResponse) -> Iterator[bytes]:
         yield line
         if left <= 0:
             raise HTTPException(f"an answer of over {_ANSWER_LIMIT >> 20} MiB")
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        plain = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return plain if isinstance(plain, dict) else {}
-
-
-def _asks_for_usage(plain: dict[str, Any]) -> bool:
-    """Have a stream end with its usage; False where the client asked for that itself."""
-    options = plain.get("stream_options") or {}
-    if not plain.get("stream") or options.get("include_usage"):
-        return False
-    plain["stream_options"] = {**options, "include_usage": True}
-    return True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # nothing that counts is said in a longer line
-_LINE_LIMIT = 8 << 20
+_LINE_LIMIT = 32 << 20
 _ADDED = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -140,3 +140,18 @@ def events(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
             event = []
     if event:
         yield event
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body is, an empty one for anything else."""
+    plain = _json(body)
+    return plain if isinstance(plain, dict) else {}
+
+
+def asks_for_usage(plain: dict[str, Any]) -> bool:
+    """Have a stream end with its usage; False where the client asked for that itself."""
+    options = plain.get("stream_options") or {}
+    if not plain.get("stream") or options.get("include_usage"):
+        return False
+    plain["stream_options"] = {**options, "include_usage": True}
+    return True

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from loopgraph_git.config import load_config
 from loopgraph_git.errors import BudgetError, OutageError, ProviderError
 from loopgraph_git.git.repo import Repo
-from loopgraph_git.loop import gate, runner
+from loopgraph_git.loop import gate, runner, sandbox
 from loopgraph_git.loop.agents import agent
+from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.command import CommandProposer, Hiring
 from loopgraph_git.loop.endpoints import Endpoint
 from loopgraph_git.loop.proposers import Request, Standing
@@ -62,7 +65,7 @@ STANDING = Standing(
 )
 
 
-def hire(toy, body, *, meter=None, watch=None, command="", away=""):
+def hire(toy, body, *, meter=None, command="", away="", **more):
     """Have an agent make a proposal; return it, and what its LLM was asked."""
     script = toy.root.parent / "agent.py"
     script.write_text(AGENT.format(body=body))
@@ -85,7 +88,7 @@ def hire(toy, body, *, meter=None, watch=None, command="", away=""):
     with scripted_agent_server(CHANGE) as (url, asked):
         at = Endpoint(name="scripted", base_url=away or url, local=True)
         hiring = Hiring(agent=chosen, at=at, key=SECRET, meter=meter or Meter())
-        made = CommandProposer(hiring, repo=repo, config=config, watch=watch)
+        made = CommandProposer(hiring, repo=repo, config=config, **more)
         return made.propose(request), asked
 
 
@@ -181,6 +184,48 @@ def test_what_is_ignored_and_what_python_leaves_is_no_change(toy):
     body = 'Path("run.log").write_text("")\nPath("__pycache__").mkdir()\nPath("__pycache__/x.pyc").write_text("")'
     proposal, _ = hire(toy, f"{body}\n{RATE}")
     assert not proposal.failure
+
+
+@pytest.mark.parametrize("level", [Level.BUBBLEWRAP, Level.LANDLOCK])
+def test_a_sandbox_keeps_the_user_and_the_network_from_an_agent(toy, level):
+    problem = sandbox.probe(level).problem
+    if problem:
+        pytest.skip(f"no {level} here: {problem}")
+    home = Path(os.environ["HOME"])
+    home.mkdir(exist_ok=True)
+    (home / ".netrc").write_text("machine a password planted")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.listen()
+        body = f"""
+import socket
+told = []
+def attempt(name, do):
+    try:
+        do()
+        told.append(name)
+    except OSError:
+        pass
+attempt("reads a key", lambda: Path({str(home / ".netrc")!r}).read_text())
+attempt("reads the checkout", lambda: Path({str(toy.root / "train.py")!r}).read_text())
+attempt("", lambda: Path({str(toy.root.parent / "out")!r}).write_text(""))
+attempt("connects", lambda: socket.create_connection(("127.0.0.1", {other.getsockname()[1]}), 2))
+ask()
+Path("x.tmp").write_text("")
+Path(os.environ["TMPDIR"], "x").write_text("")
+Path(os.environ["HOME"], "x").write_text("")
+Path("x.tmp").unlink()
+{RATE}
+subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "mine"], check=True)
+print("Title: It", ", ".join(filter(None, told)) or "does nothing else")
+sys.exit()
+"""
+        proposal, asked = hire(toy, body, level=level)
+    assert proposal.title == "It does nothing else"
+    # inside bubblewrap it may write there, into memory
+    assert not (toy.root.parent / "out").exists()
+    assert not proposal.failure
+    assert proposal.edit["commits"] == 1
+    assert len(asked) == 1
 
 
 def test_an_agent_that_hangs_is_ended_with_all_that_it_started(toy):
