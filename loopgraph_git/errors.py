@@ -117,6 +117,9 @@ class OutageError(ProviderError):
 class ExhaustedError(LoopGraphError):
     """A proposer has nothing left that it has not tried on this code."""
 
+    # a session that has tried everything has ended well
+    exit_code = 0
+
 
 class SandboxError(LoopGraphError):
     """A run cannot be confined as it should be; nothing was started."""

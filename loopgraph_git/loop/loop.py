@@ -108,9 +108,8 @@ class Loop:
         if killed:
             self.progress.say(f"ended {killed} processes that a killed session left")
         self.lab.reconcile()
-        standing = self.repo.oid(self.branch)
-        if self.journal.entry is not None:
-            standing = Oid(self.journal.entry.baseline)
+        entry = self.journal.entry
+        standing = Oid(entry.baseline) if entry else self.repo.oid(self.branch)
         protocol = fingerprint.protocol(self.repo, standing, self.config)
         values = self.bench.values(standing, protocol)
         self.progress.begin(judge.mean(values) if values else None)
@@ -118,10 +117,10 @@ class Loop:
 
     def _plan(self) -> None:
         """Take up the plan of a call that was killed, or make one for this call."""
-        plan, hours = self.journal.plan, self.options.hours
-        until = time.time() + hours * 3600 if hours else None
-        fresh = Plan(target=self.options.n or _FOREVER, until=until, began=time.time())
-        if plan and plan.continues(fresh, now=time.time()):
+        plan, hours, now = self.journal.plan, self.options.hours, time.time()
+        until = now + hours * 3600 if hours else None
+        fresh = Plan(target=self.options.n or _FOREVER, until=until, began=now)
+        if plan and plan.continues(fresh, now=now):
             self.progress.say(f"going on with a call cut off after {plan.done}")
         else:
             self.journal.write(plan=fresh, entry=self.journal.entry)
@@ -150,9 +149,7 @@ class Loop:
             try:
                 plateau.look(self.lab, self.bench, self.repo.oid(self.branch))
                 self.one()
-            except ExhaustedError as error:
-                return str(error), 0
-            except BudgetError as error:
+            except (ExhaustedError, BudgetError) as error:
                 return str(error), error.exit_code
         return why, _INTERRUPTED if why == "interrupted" else 0
 
