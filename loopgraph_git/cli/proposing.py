@@ -66,6 +66,8 @@ def _chat(lab: LoopGraph, asked: Asked, meter: Meter) -> Proposer:
 
 def _command(lab: LoopGraph, asked: Asked, meter: Meter, watch: Watch) -> Proposer:
     command = asked.agent_command or ""
+    if asked.agent and command:
+        raise UsageError("--agent or --agent-command: which of the two?")
     chosen = agent(asked.agent or ("" if command else lab.config.agent), command)
     model = asked.model or (lab.config.chat_model if chosen.needs_model else "")
     if chosen.needs_model and not model:

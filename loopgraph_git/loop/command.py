@@ -89,7 +89,8 @@ class CommandProposer:
         """Return what the agent made of the code, or why that cannot be used.
 
         Raises ProviderError where the agent or its endpoint does not work at all
-        (OutageError where that may pass), BudgetError at a limit, InterruptedRunError when the user asked to stop.
+        (OutageError where that may pass), BudgetError at a limit, InterruptedRunError
+        when the user asked to stop.
         """
         self._hiring.meter.check()
         scratch = Path(tempfile.mkdtemp(prefix="loopgraph-agent-")).resolve()
@@ -145,13 +146,8 @@ class CommandProposer:
                       *interpreter()),
             port=proxy.port,
         )  # fmt: skip
-        if self._level is Level.BUBBLEWRAP:
-            # inside, /tmp is that folder: it has one name, or agents are confused
-            argv = ("env", f"TMPDIR={temporary}", *argv)
-            if not sandbox.probe(Level.LANDLOCK).problem:
-                argv = (*reaching(proxy.port), *argv)
         return runner.run_command(
-            argv,
+            self._inside(argv, temporary, proxy.port),
             folder=folder,
             log=self._repo.home / "logs" / f"agent-{stamp}.log",
             limits=runner.Limits(
@@ -164,6 +160,18 @@ class CommandProposer:
             watch=self._watch,
             cage=caged(self._level, place),
         )
+
+    def _inside(
+        self, argv: tuple[str, ...], temporary: Path, port: int
+    ) -> tuple[str, ...]:
+        """Return a command line as bubblewrap is to run it."""
+        if self._level is not Level.BUBBLEWRAP:
+            return argv
+        # inside, /tmp is that folder: it has one name, or agents are confused
+        argv = ("env", f"TMPDIR={temporary}", *argv)
+        if sandbox.probe(Level.LANDLOCK).problem:
+            return argv
+        return (*reaching(port), *argv)
 
     def _require_work(self, ended: runner.Ended, found: Found, proxy: Proxy) -> None:
         """Raise ProviderError where nothing was done for a reason that is no edit's."""

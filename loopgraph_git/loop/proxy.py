@@ -17,10 +17,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import BudgetError
+from loopgraph_git.loop.loopback import serving
 from loopgraph_git.loop.providers import may_pass, priced
 from loopgraph_git.loop.told import Told, asks_for_usage, events, object_of
 from loopgraph_git.loop.usage import FREE, Meter, Usage, price_of
@@ -37,7 +38,9 @@ PROTOCOLS = {
 }
 # these are asked beside, and cost nothing
 _FREE = {"/v1/messages/count_tokens": "POST", "/v1/models": "GET"}
-_BODY_LIMIT = 32 << 20
+_BODY_LIMIT, _DIGITS = 32 << 20, 16
+# each holds its question in memory
+_AT_ONCE = 16
 _ANSWER_LIMIT = 64 << 20
 _LINE_LIMIT = 16 << 20
 _SILENCE_SECONDS = 300.0
@@ -85,17 +88,10 @@ def metering_proxy(at: Endpoint, key: str, meter: Meter) -> Iterator[Proxy]:
     answer any more.
     """
     gate = _Gate(at, key, meter)
-    handler = type("Passing", (_Passing,), {"gate": gate})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
     try:
-        url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        yield Proxy(url=url, key=gate.token, passed=gate.passed)
+        with serving(_Passing, {"gate": gate}) as url:
+            yield Proxy(url=url, key=gate.token, passed=gate.passed)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         gate.close()
 
 
@@ -108,6 +104,7 @@ class _Gate:
         self.meter = meter
         self.token = f"lg-{secrets.token_urlsafe(24)}"
         self.passed = Passed()
+        self.slots = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Condition()
         self._open: set[HTTPConnection] = set()
 
@@ -193,6 +190,15 @@ class _Passing(BaseHTTPRequestHandler):
                 HTTPStatus.NOT_FOUND, f"{self.command} {path[:80]}: no such thing"
             )
             return
+        if not self.gate.slots.acquire(blocking=False):
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, f"over {_AT_ONCE} at once")
+            return
+        try:
+            self._ask(protocol or "")
+        finally:
+            self.gate.slots.release()
+
+    def _ask(self, protocol: str) -> None:
         body = self._body()
         if body is None:
             return
@@ -201,7 +207,7 @@ class _Passing(BaseHTTPRequestHandler):
         except BudgetError as error:
             self._refuse(HTTPStatus.PAYMENT_REQUIRED, str(error))
             return
-        self._forward(protocol or "", body)
+        self._forward(protocol, body)
 
     def _knows_key(self) -> bool:
         bearer = self.headers.get("authorization", "").removeprefix("Bearer ")
@@ -214,7 +220,8 @@ class _Passing(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         """Return the body of a request, None where it was refused."""
         length = self.headers.get("content-length") or "0"
-        if self.headers.get("transfer-encoding") or not length.isdigit():
+        told = length.isdecimal() and len(length) < _DIGITS
+        if self.headers.get("transfer-encoding") or not told:
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "say its content-length")
             return None
         if int(length) > _BODY_LIMIT:

@@ -9,8 +9,10 @@ import json
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
+
+from loopgraph_git.loop.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,18 +50,11 @@ def scripted_server(
     asked: list[dict[str, Any]] = []
     over = threading.Event()
     shared = {"answers": list(answers), "asked": asked, "over": over}
-    handler = type("Scripted", (_Scripted,), shared)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    # shutdown waits for the next look at the clock
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
-    finally:
-        over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(_Scripted, shared) as url:
+        try:
+            yield url, asked
+        finally:
+            over.set()
 
 
 class _Scripted(BaseHTTPRequestHandler):

@@ -9,11 +9,12 @@ say, do no harm. For tests and rehearsals; it listens on loopback alone.
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
+
+from loopgraph_git.loop.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,16 +52,8 @@ def scripted_agent_server(change: Change) -> Iterator[tuple[str, list[dict[str, 
     cost under `"usage"`, as the protocol has it.
     """
     asked: list[dict[str, Any]] = []
-    shared = {"change": change, "asked": asked}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Agent", (_Llm,), shared))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(_Llm, {"change": change, "asked": asked}) as url:
+        yield url, asked
 
 
 class _Llm(BaseHTTPRequestHandler):

@@ -151,7 +151,9 @@ def object_of(body: bytes) -> dict[str, Any]:
 def asks_for_usage(plain: dict[str, Any]) -> bool:
     """Have a stream end with its usage; False where the client asked for that itself."""
     options = plain.get("stream_options") or {}
-    if not plain.get("stream") or options.get("include_usage"):
+    if not plain.get("stream") or not isinstance(options, dict):
+        return False
+    if options.get("include_usage"):
         return False
     plain["stream_options"] = {**options, "include_usage": True}
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from http.client import HTTPConnection, IncompleteRead
 
@@ -104,6 +105,21 @@ def test_only_what_an_agent_needs_is_passed_on():
         assert send(proxy, PATHS[0], b"0\r\n\r\n", **chunked)[0] == 411
     assert asked == []
     assert meter.total.requests == 0
+
+
+def test_no_more_at_once_than_memory_is_for():
+    late = Trouble(hang_seconds=30)
+    with scripted_server([late]) as (url, asked), proxied(url) as (proxy, _):
+        host = proxy.url.removeprefix("http://").removesuffix("/v1")
+        held = [HTTPConnection(host, timeout=10) for _ in range(16)]
+        for connection in held:
+            key = {"authorization": f"Bearer {proxy.key}"}
+            connection.request("POST", PATHS[0], b"{}", key)
+        while len(asked) < len(held):
+            time.sleep(0.01)
+        assert send(proxy, PATHS[0])[0] == 429
+        for connection in held:
+            connection.close()
 
 
 def test_over_budget_nothing_is_asked_any_more():

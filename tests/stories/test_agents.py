@@ -76,6 +76,7 @@ def test_a_call_without_an_agent_or_with_one_that_nobody_knows_is_refused(toy):
         (("--agent", "opencode"), "name the LLM for opencode"),
         (("--agent", "codex", "--proposer", "chat"), "--agent is for"),
         (("--agent-command", "'"), "no command line"),
+        (("--agent-command", "x", "--agent", "codex"), "which of the two"),
     ):
         done = toy.lg("experiment", *words, "--provider", "ollama", code=2)
         assert problem in done.stderr
