@@ -3,7 +3,8 @@
 An agent is a command of the user's machine. It is started so that it reads no
 settings, hooks and servers of the repository, asks nobody, edits files, and speaks
 to our proxy alone. Words in braces are filled in: {brief} {url} {root} {key} {model}
-{home}, and {sandbox} with codex's word for its own: sandboxes inside ours cannot start.
+{home}, {files} (a word for each), and {sandbox} with codex's word for its own:
+sandboxes inside ours cannot start.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import ProviderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from loopgraph_git.loop.proxy import Proxy
 
@@ -108,7 +109,10 @@ AGENTS = {
             name="aider",
             argv=("aider", "--message-file", "{brief}", "--yes-always",
                   "--no-auto-commits", "--no-check-update", "--no-show-release-notes",
-                  "--analytics-disable", "--no-stream", "--no-gitignore"),
+                  "--analytics-disable", "--no-gitignore", "--no-detect-urls",
+                  "--no-show-model-warnings", "--no-pretty",
+                  "--chat-history-file", "{home}/chat.md",
+                  "--input-history-file", "{home}/input", "{files}"),
             model=("--model", "openai/{model}"),
             needs_model=True,
             install="pip install aider-chat",
@@ -183,7 +187,13 @@ def needed(chosen: CodingAgent) -> list[Path]:
 
 
 def _filled(words: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(_fill(word, values) for word in words)
+    # a word that stands for several
+    files = tuple(values.get("files", "").split("\0"))
+    return tuple(
+        part
+        for word in words
+        for part in (files if word == "{files}" else (_fill(word, values),))
+    )
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:
@@ -193,16 +203,19 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def values_of(proxy: Proxy, home: str, *, confined: bool) -> dict[str, str]:
+def values_of(
+    proxy: Proxy, home: str, files: Iterable[str], *, confined: bool
+) -> dict[str, str]:
     """Return what the words in braces of command lines and environments stand for.
 
-    `confined` says that the agent runs in a sandbox of ours.
+    `files` are those that may be edited; `confined` says that the agent runs in a sandbox of ours.
     """
     return {
         "url": proxy.url,
         "root": proxy.url.removesuffix("/v1"),
         "key": proxy.key,
         "home": home,
+        "files": "\0".join(files),
         "sandbox": "danger-full-access" if confined else "workspace-write",
     }
 

@@ -127,7 +127,7 @@ class CommandProposer:
             path.mkdir()
         stamp = time.time_ns()
         confined = self._level >= Level.LANDLOCK
-        values = agents.values_of(proxy, str(home), confined=confined)
+        values = agents.values_of(proxy, str(home), request.files, confined=confined)
         own = {
             **{name: str(home / name) for name in _HOMES},
             **agents.environment(agent, model, values),

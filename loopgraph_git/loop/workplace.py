@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -35,7 +36,9 @@ _LOG_LIMIT_BYTES = 1 << 20
 _SHOWN = 120
 _NAMED = 6
 # what tools leave wherever they run is no part of any edit
-_LITTER = ("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache")
+_LITTER = re.compile(
+    r"(^|/)(__pycache__|\.(pytest|ruff|mypy)_cache|\.aider\.tags\.cache\.v\d+)/"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +147,7 @@ def _untracked(place: Workplace) -> list[str]:
             "-z", env=index,
         )  # fmt: skip
     found = [path for path in os.fsdecode(listing).split("\0") if path]
-    return [path for path in found if not set(_LITTER) & set(Path(path).parts)]
+    return [path for path in found if not _LITTER.search(path)]
 
 
 def _renamed(changes: Mapping[str, tuple[str, str]]) -> Iterator[str]:

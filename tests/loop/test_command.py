@@ -120,6 +120,11 @@ def test_a_brief_may_be_a_file(toy):
     assert proposal.files["train.py"].startswith("Make one experiment")
 
 
+def test_what_may_be_edited_can_be_named_in_the_command_line(toy):
+    proposal, _ = hire(toy, "", command="sed -i s/1e-3/2e-3/ {files}")
+    assert "LEARNING_RATE = 2e-3" in proposal.files["train.py"]
+
+
 def test_the_key_of_the_user_never_reaches_an_agent(toy, monkeypatch):
     monkeypatch.setenv("MY_OWN_TOKEN", "tok-1")
     seen = toy.root.parent / "env"
