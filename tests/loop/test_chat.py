@@ -14,7 +14,7 @@ from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.scripted import scripted_server
 
 # importing openai takes seconds: one test process has to do it, not all
-pytestmark = pytest.mark.xdist_group("openai")
+pytestmark = [pytest.mark.xdist_group("openai"), pytest.mark.long]
 
 CODE = "import torch\n\nLR = 1\nBATCH = 16\n\n\ndef main():\n    print(LR)\n    return LR\n"
 HEAD = "Title: Raise LR\nMethod: none\n\nIt is too low.\n\n"

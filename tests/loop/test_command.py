@@ -25,6 +25,9 @@ from loopgraph_git.loop.scripted_agents import Change, scripted_agent_server
 from loopgraph_git.loop.usage import Meter
 from tests.conftest import git
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 # an agent in a few lines: it asks its LLM through the endpoint it is given, does what
 # the test wants, and ends with the message that it is told to end with
 AGENT = """\

@@ -29,7 +29,11 @@ def test_settings_and_what_the_brief_speaks_of_stay():
     assert found.index("RATE") < found.index("step_7") < found.index("BATCH")
 
 
-@pytest.mark.parametrize("code", ["x = (\n" * 9000, "é\n" * 9000, "y = 1;" * 9000, ""])
+@pytest.mark.parametrize(
+    "code",
+    ["x = (\n" * 9000, "é\n" * 9000, "y = 1;" * 9000, ""],
+    ids=["broken", "not ASCII", "one line", "empty"],
+)
 @pytest.mark.parametrize("room", [1, 100, 5000])
 def test_whatever_it_is_it_fits(code, room):
     assert estimated_tokens(excerpt(code, room=room)) <= max(room, 1)

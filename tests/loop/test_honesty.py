@@ -19,6 +19,9 @@ from loopgraph_git.researchfs.standings import trials
 from tests.conftest import git
 from tests.loop.test_loop import Silent
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 PREPARE = """\
 import os
 
@@ -121,7 +124,6 @@ def cheats(port: int, key_file: Path) -> list[Proposal]:
     ]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("wanted", ["rlimits", "landlock", "bubblewrap"])
 def test_whatever_a_hostile_agent_does_counts_for_nothing(
     lab_with_channel, wanted, monkeypatch

@@ -17,6 +17,9 @@ from loopgraph_git.records import Judgement
 from tests.conftest import TRAIN, git
 from tests.loop.test_loop import Silent
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 # the seed is worth 0.001, so a pair of baselines has a deviation of 0.0007
 UNCLEAR, WORSE, BETTER = "1.02e-3", "0.98e-3", "2e-3"
 
@@ -80,7 +83,6 @@ class KilledError(Exception):
     """The harness died here."""
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("moment", range(7))
 def test_a_second_run_survives_a_kill_at_every_stage(toy, moment):
     left = iter(range(moment))
@@ -98,7 +100,6 @@ def test_a_second_run_survives_a_kill_at_every_stage(toy, moment):
         assert len(lab.records_of(item.commit)) == 4
 
 
-@pytest.mark.long
 def test_a_plateau_is_reported_and_its_tip_measured_again(toy):
     worse = [rate(f"0.{number}e-3") for number in range(1, 10)]
     found, said = session(toy, rate(BETTER), *worse)

@@ -18,6 +18,9 @@ from loopgraph_git.loop.cage import Level, Place, caged
 from loopgraph_git.records import Status
 from tests.conftest import SOURCE, git
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 PYTHON = (sys.executable, "-S", "-E")
 LEVELS = (Level.RLIMITS, Level.LANDLOCK, Level.BUBBLEWRAP)
 
@@ -170,7 +173,6 @@ def test_bubblewrap_keeps_protected_files_as_they_are(tmp_path, act):
     assert (tmp_path / "tree" / "prepare.py").read_text() == "FIXED = 1\n"
 
 
-@pytest.mark.long
 class TestLimits:
     def test_memory(self, tmp_path, level):
         code = "import time\nx = bytearray(300 << 20)\ntime.sleep(30)"
@@ -350,7 +352,6 @@ def within(seconds: float, holds) -> bool:
     return holds()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("end", ["timeout", "ctrl-c", "kill -9"])
 def test_nothing_outlives_a_run(toy, level, end, tmp_path):
     mark = f"{tmp_path.name}-{os.getpid()}-{level}"

@@ -21,6 +21,9 @@ from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import TRAIN, make_toy
 from tests.loop.test_loop import Silent
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 
 def rate(number: int) -> Proposal:
     value = f"{number + 1}e-3"
@@ -220,7 +223,6 @@ def small_disk(tmp_path):
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("stage", ["proposed", "committed", "measured", "noted"])
 def test_a_full_disk_is_waited_out_at_any_stage(small_disk, stage):
     filler, filled = small_disk.root.parent / "filler", []

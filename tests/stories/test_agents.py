@@ -15,6 +15,9 @@ from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import git
 from tests.loop.test_command import AGENT, RATE, SECRET
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 OLD, NEW = "LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3"
 CHANGE = Change(
     path="train.py",

@@ -7,6 +7,9 @@ import pytest
 from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import TRAIN, git
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def agent(toy):

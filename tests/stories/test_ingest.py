@@ -11,6 +11,9 @@ from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import PACK, git
 from tests.library.serving import Reply, packed, serving
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 NAME = "2104.01234"
 LATEX = r"""\documentclass{article}
 \title{On Batches}
@@ -63,7 +66,6 @@ def test_why_walks_back_to_paper_section_and_passage(toy, lg):
     assert (cited["chunk"], cited["section"]) == (f"arxiv:{NAME}#3", "3 Results")
 
 
-@pytest.mark.long
 def test_a_new_index_is_the_same_to_the_byte_and_asks_nobody(toy, lg, arxiv):
     cite(toy, "2.1")
     (toy.root / "notes").mkdir()
@@ -169,7 +171,6 @@ def test_a_pack_is_checked_copied_and_never_overwrites(toy, lg):
     assert names == ["mine.yml", "toy.yml"]
 
 
-@pytest.mark.long
 def test_doctor_knows_the_library_and_gc_leaves_it(toy, lg):
     lg("ingest", NAME)
     with LoopGraph(toy.root) as lab:
@@ -189,7 +190,6 @@ def test_doctor_knows_the_library_and_gc_leaves_it(toy, lg):
     assert lg("ingest", "--list").stdout
 
 
-@pytest.mark.long
 def test_nothing_is_shared_that_was_fetched(toy, lg, tmp_path):
     git(tmp_path, "init", "-q", "--bare", "remote.git")
     git(toy.root, "remote", "add", "origin", str(tmp_path / "remote.git"))

@@ -11,6 +11,9 @@ import pytest
 
 from tests.conftest import PACK, TRAIN, Toy, git
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 TINY = (ROOT / "harness" / "tiny_nanochat" / "train.py").read_text()
 TWO = """\

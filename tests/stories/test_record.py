@@ -11,6 +11,9 @@ import pytest
 from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import TRAIN, git
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 LOG = """\
 step 00001 (50.0%) | loss: 3.5
 step 00002 (100.0%) | loss: 3.1

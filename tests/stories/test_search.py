@@ -8,6 +8,9 @@ import pytest
 
 from tests.conftest import make_toy
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):

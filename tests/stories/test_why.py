@@ -10,6 +10,9 @@ from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Judgement, Result, Status, Verdict
 from tests.conftest import PACK, TRAIN, git
 
+# many sessions with processes of their own
+pytestmark = pytest.mark.long
+
 SOURCE = '[{arxiv: "2104.01234", title: Small Batches, section: "3.1"}]'
 LINE = TRAIN.split("\n").index("BATCH = 16") + 1
 
