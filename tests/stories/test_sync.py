@@ -114,14 +114,14 @@ def test_whatever_happens_in_three_clones_all_know_it_in_the_end(hub, tmp_path):
         toy.lg("hooks", "install")
         git(toy.root, "config", "fetch.prune", "true")
     running = [
-        started(toy, f"s{number}-{half}", 2)
+        started(toy, f"s{number}-{half}", 4)
         for number, toy in enumerate(toys)
         for half in "xy"
     ]
     # a sync while a session trains must neither wait for it nor lose anything
     toys[0].lg("sync")
     for process in running:
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=120)
         assert process.returncode == 0, error
     first, second = amended(toys[0])
     *before, newer, new = rebased(toys[1])
@@ -141,7 +141,7 @@ def test_whatever_happens_in_three_clones_all_know_it_in_the_end(hub, tmp_path):
     listed = [toy.json("log", "-n", "0") for toy in toys]
     assert listed[0] == listed[1] == listed[2] == listed[3]
     verdicts = [item["verdict"] for item in listed[0] if item["session"]]
-    assert len(verdicts) == 3 * 2 * 2
+    assert len(verdicts) == 3 * 2 * 4
     assert verdicts.count("discard") >= len(verdicts) // 3
     oids = {item["commit"] for item in listed[0]}
     assert oids >= {first, second, *before}
