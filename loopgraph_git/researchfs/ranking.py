@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.records import Context, Fit, Suggestion
@@ -218,18 +219,24 @@ def _spread(
 ) -> list[Suggestion]:
     left, chosen = list(usable), list[Suggestion]()
     best = max((item.score for item in usable), default=1.0)
+    # how alike each is to what was chosen: only the last choice can add to that
+    alike = dict.fromkeys((item.method for item in usable), 0.0)
     while left and len(chosen) < k:
         worth = [
-            SPREAD * item.score / best
-            - (1 - SPREAD)
-            * max(
-                (likeness(known[item.method], known[old.method]) for old in chosen),
-                default=0.0,
-            )
+            SPREAD * item.score / best - (1 - SPREAD) * alike[item.method]
             for item in left
         ]
-        chosen.append(left.pop(worth.index(max(worth))))
+        last = left.pop(worth.index(max(worth)))
+        chosen.append(last)
+        for item in left:
+            near = likeness(known[item.method], known[last.method])
+            alike[item.method] = max(alike[item.method], near)
     return chosen
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(tokens(text))
 
 
 def likeness(one: Method, other: Method) -> float:
@@ -238,5 +245,5 @@ def likeness(one: Method, other: Method) -> float:
         return 1.0
     if {knob.name for knob in one.knobs} & {knob.name for knob in other.knobs}:
         return SAME_KNOB
-    left, right = (set(tokens(f"{item.title} {item.summary}")) for item in (one, other))
+    left, right = (_words(f"{item.title} {item.summary}") for item in (one, other))
     return SAME_KNOB * len(left & right) / max(len(left | right), 1)
