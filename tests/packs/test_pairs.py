@@ -21,7 +21,7 @@ from tests.packs.conftest import METHODS, TINY, apply_recipe
 PLAIN = {"train.py": TINY}
 ALL = [method for method in METHODS.values() if method.recipe]
 TRAINED, SHARES = 100, 10
-LEAST = 190
+LEAST = 500
 
 
 @functools.cache
