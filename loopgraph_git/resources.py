@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -28,6 +29,18 @@ class Closing:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def config_dir() -> Path:
+    """Return the folder of what is the user's own: trust, prices."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "loopgraph"
+
+
+def state_dir() -> Path:
+    """Return the folder of what this machine's processes share: turns, locks."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "loopgraph"
 
 
 def resource_dir(name: str) -> Path:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import re
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import FetchError
+from loopgraph_git.resources import state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
 LONGEST_WAIT = 120.0
@@ -99,8 +99,7 @@ def group(host: str) -> str:
 
 def user_folder() -> Path:
     """Return where turns are kept: with the state of the user's programs."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "loopgraph" / "turns"
+    return state_dir() / "turns"
 
 
 def _taken(file: BinaryIO) -> bool:

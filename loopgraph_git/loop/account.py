@@ -16,10 +16,10 @@ from loopgraph_git.loop.confirm import first_baseline
 from loopgraph_git.records import Judgement, Kind, Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from loopgraph_git.lab import Lab
     from loopgraph_git.records import Experiment
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +114,9 @@ def _last_verdict(lab: Lab, commit: Oid) -> dict[str, Any]:
     return dict(found[-1]) if found else {}
 
 
-def told(item: Account, *, now: Sequence[str] = ()) -> list[str]:
-    """Return an account in lines, the most important first; `now` comes before all."""
-    lines = [*now, _counts(item), *_gain(item)]
+def told(item: Account) -> list[str]:
+    """Return an account in lines, the most important first."""
+    lines = [_counts(item), *_gain(item)]
     if item.kept:
         lines += ["", "Kept, in this order:"]
         lines += [
@@ -133,9 +133,6 @@ def told(item: Account, *, now: Sequence[str] = ()) -> list[str]:
         cost = f", ${item.cost_usd:.2f}" if item.cost_usd else ""
         lines += ["", f"The LLM took {item.tokens:,} tokens{cost}."]
     return [*lines, "", *_next(item)]
-
-
-_SHOWN = 20
 
 
 def _counts(item: Account) -> str:

@@ -13,15 +13,16 @@ import shutil
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git.lock import taken
 from loopgraph_git.loop import runner
+from loopgraph_git.resources import state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 _POLL_SECONDS = 0.1
 # the driver itself, and a desktop, hold a little
@@ -185,7 +186,6 @@ def lent(
 
 
 def _lock(device: Device) -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    folder = Path(base) / "loopgraph" / "devices"
+    folder = state_dir() / "devices"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / (re.sub(r"[^\w-]", "_", device.key) + ".lock")

@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.config import CONFIG_NAME, Config
 from loopgraph_git.errors import UntrustedError
+from loopgraph_git.resources import config_dir
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loopgraph_git.git.repo import Repo
 
 
 def _store() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "loopgraph" / "trust.json"
+    return config_dir() / "trust.json"
 
 
 def fingerprint(repo: Repo, config: Config) -> str:

@@ -6,7 +6,6 @@ prices is only as good as its date. What is a guess says so.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from loopgraph_git.errors import BudgetError, ConfigError
+from loopgraph_git.resources import config_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,8 +100,7 @@ FREE = Price(input=0.0, cached=0.0, output=0.0)
 
 def users_prices() -> Path:
     """Return where the user's own prices are."""
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "loopgraph" / "prices.yml"
+    return config_dir() / "prices.yml"
 
 
 def price_of(model: str) -> Price | None:
