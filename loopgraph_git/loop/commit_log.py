@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
-from loopgraph_git.loop import commit_words, committed_logs, history
+from loopgraph_git.loop import commit_words, committed_logs, history, log_metric
 from loopgraph_git.loop.candidates import Candidate
 from loopgraph_git.loop.log_lines import Problem
 from loopgraph_git.records import Metric
@@ -53,7 +53,7 @@ def read_commits(
     if not steps:
         raise UsageError(f"no commits {line.words}: nothing to import")
     called = metric or known.name
-    way = direction or history.direction_of(called, {}, known)
+    way = direction or log_metric.direction_of(called, known)
     reader = _Reader(repo, Metric(called, way), steps, editable)
     if line.base is not None:
         reader.trees[line.base] = repo.tree(line.base)

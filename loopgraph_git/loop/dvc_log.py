@@ -21,7 +21,7 @@ import yaml
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
-from loopgraph_git.loop import history, log_columns
+from loopgraph_git.loop import log_columns, log_metric
 from loopgraph_git.loop.cells import number_of
 from loopgraph_git.loop.history import Log, Row
 from loopgraph_git.loop.log_lines import Problem
@@ -85,7 +85,7 @@ def read_experiments(
             f"no experiment of DVC has a metric {name}: "
             + (hint if there else "no file in git holds metrics of theirs")
         )
-    way = direction or history.direction_of(name, {}, known)
+    way = direction or log_metric.direction_of(name, known)
     decides = Metric(name, way)
     times: dict[str, int] = {
         step.oid: step.ts for step in linear.read_steps(repo, tips)

@@ -6,19 +6,18 @@ row comes out as a row or as a problem that names its line, never as neither.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import refs
-from loopgraph_git.loop import log_columns, log_lines
+from loopgraph_git.loop import log_columns, log_lines, log_metric
 from loopgraph_git.loop.cells import names_in, number_of, time_of
 from loopgraph_git.loop.log_lines import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from loopgraph_git.loop.log_columns import Columns
 
@@ -100,33 +99,31 @@ def read_log(
 
     `known` is the metric of the repository: it gives a nameless column its name, and
     its direction where the names agree. Raises UsageError when the file as a whole
-    cannot be read: no rows, no verdicts, no metric.
+    cannot be read: no rows, no verdicts, no metric, or one that cannot be meant.
     """
     known = known or Metric()
     try:
         table = log_lines.split(text)
         wanted = metric or table.said.get("metric", "")
         columns, rows = _columns(table.lines, wanted)
-        name_of = _metric_name(columns, rows, wanted, known)
-        way = direction or direction_of(name_of, table.said, known)
+        way = direction or log_metric.way_said(columns, rows, table.said)
+        reader = _Reader(
+            columns,
+            log_metric.metric_of(columns, rows, wanted=wanted, way=way, known=known),
+        )
+        read, problems, passed = reader.read(rows, wanted)
+        column = columns.names[columns.metric]
+        if not (wanted or way or column == known.name):
+            log_metric.check(reader.metric, column, read)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
-    reader = _Reader(columns, Metric(name_of, way))
-    read: list[Row] = []
-    problems, passed = list(table.problems), []
-    for number, line in enumerate(rows, 1):
-        try:
-            if not reader.turned(line, wanted):
-                read.append(reader.row(line, number))
-        except _Unreadable as error:
-            problems.append(Problem(line.number, str(error)))
-        except _Untold as error:
-            passed.append(Problem(line.number, str(error)))
     return Log(
         name=name,
         metric=reader.metric,
         rows=tuple(read),
-        problems=tuple(sorted(problems, key=lambda problem: int(problem.line))),
+        problems=tuple(
+            sorted([*table.problems, *problems], key=lambda found: int(found.line))
+        ),
         passed=tuple(passed),
     )
 
@@ -159,29 +156,6 @@ def _columns(lines: tuple[Line, ...], wanted: str) -> tuple[Columns, list[Line]]
     return log_columns.without_header(first), list(lines)
 
 
-def _metric_name(columns: Columns, rows: list[Line], wanted: str, known: Metric) -> str:
-    column = columns.names[columns.metric]
-    if wanted or not log_columns.is_nameless(column):
-        return wanted or column
-    place = columns.metric_name
-    names = [] if place is None else [x.cells[place : place + 1] for x in rows]
-    told = Counter(cells[0] for cells in names if cells and cells[0])
-    return told.most_common(1)[0][0] if told else known.name
-
-
-def direction_of(name: str, said: Mapping[str, str], known: Metric) -> Direction:
-    """Return which way a metric improves; raises UsageError where nobody knows."""
-    found = log_columns.read_direction(said.get("direction", ""))
-    if found is None and name == known.name:
-        found = known.direction
-    found = found or log_columns.direction_of(name)
-    if found is None:
-        raise UsageError(
-            f"is a lower or a higher {name} better? Say so with `--direction`"
-        )
-    return found
-
-
 class _Reader:
     """Makes rows of cells, by the columns and the metric of one log."""
 
@@ -189,6 +163,23 @@ class _Reader:
         self.columns = columns
         self.metric = metric
         self._strange = False
+
+    def read(
+        self, lines: Iterable[Line], wanted: str
+    ) -> tuple[list[Row], list[Problem], list[Problem]]:
+        """Return the rows, what could not be read, and what is no experiment."""
+        rows: list[Row] = []
+        problems: list[Problem] = []
+        passed: list[Problem] = []
+        for number, line in enumerate(lines, 1):
+            try:
+                if not self.turned(line, wanted):
+                    rows.append(self.row(line, number))
+            except _Unreadable as error:
+                problems.append(Problem(line.number, str(error)))
+            except _Untold as error:
+                passed.append(Problem(line.number, str(error)))
+        return rows, problems, passed
 
     def turned(self, line: Line, wanted: str) -> bool:
         """Say whether a line is a header: of another log in the same file."""

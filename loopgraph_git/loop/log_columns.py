@@ -32,6 +32,8 @@ _SECONDS = ("seconds", "total_seconds", "elapsed_seconds", "duration_seconds",
 _TIMES = ("date", "timestamp", "datetime", "ts", "time")
 # where both are there, `metric` is the name and `value` the number
 _NAMELESS = ("metric_value", "value", "metric")
+_METRIC_NAMES = ("metric_name", "metric")
+_WAYS = ("metric_direction",)
 # what an export says besides: known from the commit, or worked out again here
 _DERIVED = frozenset({"runs", "delta", "noise", "baseline", "reason", "protocol",
                       "platform", "tree", "parent", "proposer", "retrieval", "tokens",
@@ -88,6 +90,7 @@ class Columns:
     memory: int | None = None
     seconds: int | None = None
     metric_name: int | None = None
+    way: int | None = None
     ending: int | None = None
     session: int | None = None
     time: int | None = None
@@ -103,7 +106,7 @@ class Columns:
         """The columns that nothing else claims."""
         own = {self.metric, self.status, self.commit, self.run, self.description,
                self.memory, self.seconds, self.metric_name, self.ending,
-               self.session, self.time, self.methods}  # fmt: skip
+               self.session, self.time, self.methods, self.way}  # fmt: skip
         exported = self.ending is not None and self.metric_name is not None
         left_out = _DERIVED if exported else {""}
         return {
@@ -141,11 +144,12 @@ def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
     commit, run = _first(names, _COMMITS), _first(names, _IDS)
     description = _first(names, _WORDS)
     metric, ending = _metric_column(names, wanted), _first(names, _ENDS)
-    named = _first(names, ("metric",))
+    named = _first(names, _METRIC_NAMES)
     return Columns(
         names=names,
         metric=metric,
         metric_name=None if named == metric else named,
+        way=_first(names, _WAYS),
         status=status,
         ending=None if ending == status else ending,
         session=_first(names, ("session",)),
@@ -178,7 +182,7 @@ def _first(names: tuple[str, ...], wanted: Sequence[str]) -> int | None:
 def _metric_column(names: tuple[str, ...], wanted: str) -> int:
     found = [
         *(name for name in names if wanted and name == plain(wanted)),
-        *(name for name in names if name in _NAMELESS),
+        *(name for name in _NAMELESS if name in names),
     ]
     if not wanted:
         known = [x for x in names if direction_of(x) and not _RELATIVE.search(x)]
@@ -190,6 +194,11 @@ def _metric_column(names: tuple[str, ...], wanted: str) -> int:
             "name the one that decides with `--metric`"
         )
     return names.index(found[0])
+
+
+def is_beyond_doubt(name: str) -> bool:
+    """Say whether a name leaves no doubt: a loss, or the like, on held-out data."""
+    return plain(name).startswith("val") and direction_of(name) is not None
 
 
 def is_nameless(name: str) -> bool:

@@ -97,6 +97,57 @@ def test_the_repository_gives_the_direction_of_its_metric():
     assert read("commit,val_loss,status\nabc,3,keep\n", known=known).metric == known
 
 
+def test_columns_may_name_the_metric_and_its_direction():
+    text = (
+        "run_id\tmetric_name\tmetric_value\tmetric_direction\tdecision\tidea\n"
+        "b1\tseparation\t0.90\tmax\tkeep\tbaseline\n"
+        "c1\tseparation\tNaN\tmax\tcrash\tslow scan\n"
+    )
+    log = read(text)
+    assert log.metric == Metric("separation", Direction.HIGHER)
+    assert [row.value for row in log.rows] == [0.9, None]
+    assert log.rows[0].metrics == {}
+
+
+def test_the_name_of_a_metric_may_stand_before_its_value():
+    log = read("run\tmetric\tvalue\tstatus\n1\tval_loss\t2.5\tkeep\n")
+    assert (log.metric.name, log.rows[0].value) == ("val_loss", 2.5)
+
+
+def test_a_nameless_metric_that_improves_the_other_way_is_another():
+    text = (
+        "# metric_direction: higher_is_better\niteration\tcommit\tmetric\tdelta\t"
+        "guard\tstatus\tdescription\n0\t2cb5664\t207.6\t0.0\t-\tbaseline\tas it is\n"
+    )
+    log = read(text)
+    assert log.metric == Metric("metric", Direction.HIGHER)
+    assert log.rows[0].value == 207.6
+    text = text.partition("\n")[2].replace("207.6", "1.5")
+    assert read(text, direction=Direction.HIGHER).metric == log.metric
+    assert read(text, direction=Direction.LOWER).metric == Metric()
+
+
+@pytest.mark.parametrize("column", ["metric", "score", "accuracy"])
+def test_what_was_kept_must_not_speak_against_the_metric(column):
+    def kept(values, **options):
+        rows = [f"{n:07x}\t{value}\tkeep\tx\n" for n, value in enumerate(values)]
+        header = f"commit\t{column}\tstatus\tdescription\n"
+        return read(header + "".join(rows), **options)
+
+    known = Metric("loss", Direction.HIGHER)
+    with pytest.raises(UsageError, match="keeps 3 times what is worse by a higher"):
+        kept([4, 3, 2, 1], known=known)
+    assert len(kept([4, 3, 2], known=known).rows) == 3
+    assert len(kept([4, 3, 2, 1, 5], known=known).rows) == 5
+    log = kept([4, 3, 2, 1], known=known, direction=Direction.LOWER)
+    assert log.metric == Metric(column, Direction.LOWER)
+
+
+def test_a_loss_decides_whatever_was_kept():
+    rows = [f"{n:07x}\t1.{n}\t1\tkeep\tx\n" for n in range(5)]
+    assert len(read(HEADER + "".join(rows)).rows) == 5
+
+
 def test_an_unknown_metric_is_named_and_its_direction_asked_for():
     text = "commit\tzing\tstatus\nabc\t3\tkeep\n"
     with pytest.raises(UsageError, match="`--metric`"):

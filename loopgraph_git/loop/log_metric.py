@@ -1,0 +1,105 @@
+"""Which number decides in a log, and which way it improves: told, or plain, or asked for.
+
+A log says it in a comment, in a column or by the name of the number. Where none of
+them leaves it beyond doubt, the rows that were kept must not speak against it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from loopgraph_git.errors import UsageError
+from loopgraph_git.loop import log_columns
+from loopgraph_git.records import Direction, Judgement, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from loopgraph_git.loop.history import Row
+    from loopgraph_git.loop.log_columns import Columns
+    from loopgraph_git.loop.log_lines import Line
+
+_T = TypeVar("_T")
+# fewer may be noise that was kept for being simpler
+_TOO_OFTEN = 3
+
+
+def way_said(
+    columns: Columns, lines: Iterable[Line], said: Mapping[str, str]
+) -> Direction | None:
+    """Return the direction that a log states, in a comment or in a column of its own."""
+    stated = log_columns.read_direction(said.get("direction", ""))
+    if stated is not None or columns.way is None:
+        return stated
+    words = map(log_columns.read_direction, _cells(lines, columns.way))
+    return _commonest(word for word in words if word)
+
+
+def metric_of(
+    columns: Columns,
+    lines: Iterable[Line],
+    *,
+    wanted: str,
+    way: Direction | None,
+    known: Metric,
+) -> Metric:
+    """Return the metric of a log; raises UsageError where nobody knows its direction.
+
+    `known` is the metric of the repository. It gives a column its name that has none
+    of its own, unless the log says that its number improves the other way.
+    """
+    column = columns.names[columns.metric]
+    name = wanted or column
+    if not wanted and log_columns.is_nameless(column):
+        told = _commonest(_cells(lines, columns.metric_name))
+        agrees = way in (None, known.direction)
+        name = told or (known.name if agrees else column)
+    return Metric(name, way or direction_of(name, known))
+
+
+def direction_of(name: str, known: Metric) -> Direction:
+    """Return which way a metric improves; raises UsageError where nobody knows."""
+    if name == known.name:
+        return known.direction
+    found = log_columns.direction_of(name)
+    if found is None:
+        raise UsageError(
+            f"is a lower or a higher {name} better? Say so with `--direction`"
+        )
+    return found
+
+
+def check(metric: Metric, column: str, rows: Iterable[Row]) -> None:
+    """Raise UsageError where all that was kept is worse than what was kept before.
+
+    Then another number decided, or this one improves the other way. A loss on held-out
+    data leaves no doubt, whatever was kept.
+    """
+    worse = 0
+    best: float | None = None
+    for row in rows:
+        if row.verdict is not Judgement.KEEP or row.value is None:
+            continue
+        gain = 0.0 if best is None else metric.gain(best, row.value)
+        if gain > 0:
+            return
+        worse += gain < 0
+        best = row.value if best is None else best
+    if worse >= _TOO_OFTEN and not log_columns.is_beyond_doubt(column):
+        raise UsageError(
+            f"it keeps {worse} times what is worse by a {metric.direction} "
+            f"{metric.name}, and never what is better: name the number that decides "
+            "with `--metric`, and say with `--direction` which is better"
+        )
+
+
+def _cells(lines: Iterable[Line], place: int | None) -> Iterator[str]:
+    if place is not None:
+        for line in lines:
+            yield from filter(None, (x.strip() for x in line.cells[place : place + 1]))
+
+
+def _commonest(found: Iterable[_T]) -> _T | None:
+    counted = Counter(found).most_common(1)
+    return counted[0][0] if counted else None
