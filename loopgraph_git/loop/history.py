@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from loopgraph_git.loop.log_columns import Columns
 
-_NOTHING = {"", "-", "--", "n/a", "na", "none", "null", "fail", "failed", "crash",
-            "error", "oom", "nan", "inf", "-inf", "unknown"}  # fmt: skip
+_NOTHING = {"", "-", "--", "\u2013", "\u2014", "n/a", "#n/a", "na", "none", "null", "fail",
+            "failed", "crash", "error", "oom", "timeout", "diverged", "nan", "inf",
+            "+inf", "-inf", "infinity", "-infinity", "unknown", "tbd",
+            "skipped"}  # fmt: skip
 _SHORT = 80
 
 
@@ -185,7 +187,7 @@ class _Reader:
         """Say whether a line is a header: of another log in the same file."""
         cells, columns = line.cells, self.columns
         verdict = cells[columns.status] if columns.status < len(cells) else ""
-        if not log_columns.is_header(cells) or log_columns.judgement_of(verdict):
+        if not log_columns.is_header(cells) or columns.judgement_of(verdict):
             return False
         try:
             other = log_columns.from_header(cells, wanted)
@@ -269,12 +271,12 @@ class _Reader:
 
     def _verdict(self, cells: list[str]) -> Judgement | None:
         word = cells[self.columns.status].strip()
-        verdict = log_columns.judgement_of(word)
+        verdict = self.columns.judgement_of(word)
         if not word and self.columns.ending is not None:
             if self._ending(cells) is None:
                 raise _Untold("neither a run nor a verdict is told of it")
             return None
-        if verdict is None:
+        if verdict is None and not log_columns.has_only_run(word):
             raise _Unreadable(
                 f"status {word[:_SHORT]!r} is no known verdict such as keep, discard "
                 "or crash"

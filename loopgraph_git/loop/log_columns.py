@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.loop.cells import number_of
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ _COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "ha
             "sha", "revision")  # fmt: skip
 _IDS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "iteration",
         "iter", "id", "#", "experiment", "exp", "tag", "name")  # fmt: skip
-_STATUSES = ("verdict", "decision", "status", "outcome", "result")
+# columns that hold yes or no
+_FLAGS = ("kept", "accepted")
+_STATUSES = ("verdict", "decision", *_FLAGS, "status", "outcome", "result")
 _ENDS = ("run_status", "status")
 _WORDS = ("description", "desc", "summary", "change", "idea", "notes", "note",
           "comment", "message", "hypothesis", "experiment")  # fmt: skip
@@ -55,11 +58,13 @@ _DIRECTIONS = {
     "maximize": Direction.HIGHER,
 }
 _VOCABULARY = {
-    Judgement.KEEP: "keep kept best new_best baseline pass passed accept accepted",
+    Judgement.KEEP: "keep kept best new_best baseline pass passed accept accepted "
+    "promote promoted champion new_champion",
     Judgement.DISCARD: "discard discarded revert reverted reject rejected kill killed "
-    "no_op size_violation checks_failed",
-    Judgement.CRASH: "crash crashed fail failed oom timeout nan infra rate_limited "
-    "hook_blocked metric_error",
+    "no_op size_violation constraint_violated checks_failed gate_fail gate_failed",
+    Judgement.CRASH: "crash crashed fail failed oom timeout nan diverged infra "
+    "rate_limited hook_blocked metric_error build_failed server_failed "
+    "benchmark_failed",
     Judgement.RETEST: "retest tentative support repair verify contender done",
 }
 _JUDGEMENTS = {
@@ -67,7 +72,11 @@ _JUDGEMENTS = {
     for judgement, words in _VOCABULARY.items()
     for word in words.split()
 }
-_ENDINGS = {"oom": Status.OOM, "timeout": Status.TIMEOUT, "nan": Status.NAN}
+# a run that ended well, of which nobody said whether it was kept
+_RAN = {"ok", "success", "succeeded", "run", "ran", "complete", "completed", "finished"}
+_YES, _NO = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
+_ENDINGS = {"oom": Status.OOM, "timeout": Status.TIMEOUT, "nan": Status.NAN,
+            "diverged": Status.NAN}  # fmt: skip
 _TOP = 20.0
 # the two orders that files without a header have been seen in
 _BARE = {
@@ -101,6 +110,12 @@ class Columns:
         """How many MiB one unit of the memory column is."""
         return 1.0 if self.memory is None else _MEMORIES[self.names[self.memory]]
 
+    def judgement_of(self, word: str) -> Judgement | None:
+        """Return the verdict that a word means in the column of verdicts."""
+        if self.names[self.status] in _FLAGS and _bare(word) in _YES | _NO:
+            return Judgement.KEEP if _bare(word) in _YES else Judgement.DISCARD
+        return judgement_of(word)
+
     @property
     def others(self) -> dict[str, int]:
         """The columns that nothing else claims."""
@@ -125,7 +140,10 @@ def is_header(cells: Sequence[str]) -> bool:
     """Say whether cells name columns: a verdict and something besides."""
     names = {plain(cell) for cell in cells}
     known = {*_COMMITS, *_IDS, *_WORDS, *_MEMORIES, *_NAMELESS}
-    return bool(names & set(_STATUSES)) and bool(names & known)
+    # `kept` is a verdict too: where a number stands beside it, it is one
+    is_row = any(number_of(cell) is not None for cell in cells)
+    verdicts = set(_STATUSES) - (set(_FLAGS) if is_row else set())
+    return bool(names & verdicts) and bool(names & known)
 
 
 def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
@@ -221,6 +239,11 @@ def read_direction(word: str) -> Direction | None:
 def judgement_of(word: str) -> Judgement | None:
     """Return the verdict that a status means, or None for a word not known."""
     return _JUDGEMENTS.get(_bare(word))
+
+
+def has_only_run(word: str) -> bool:
+    """Say whether a status tells that a run ended well, and of no verdict."""
+    return _bare(word) in _RAN
 
 
 def ending_of(word: str, judgement: Judgement | None) -> Status:

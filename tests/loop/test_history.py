@@ -192,7 +192,9 @@ def test_json_lines_with_a_config_line():
     assert log.problems == ((4, "not a JSON object"),)
 
 
-@pytest.mark.parametrize("cell", ["0.000000", "0", "N/A", "FAIL", "", "nan"])
+@pytest.mark.parametrize(
+    "cell", ["0.000000", "0", "N/A", "FAIL", "", "nan", "-inf", "—", "DIVERGED"]
+)
 def test_a_crash_has_no_value(cell):
     row = only(HEADER + f"a1b2c3d\t{cell}\t0.0\tcrash\tx\n")
     assert (row.value, row.verdict, row.memory_mb) == (None, Judgement.CRASH, None)
@@ -226,13 +228,37 @@ def test_a_change_in_words_is_no_number():
         ("keep kept KEEP NEW_BEST BEST baseline PASS **keep**", Judgement.KEEP),
         ("discard reverted rejected REVERT size_violation no-op KILL checks_failed",
          Judgement.DISCARD),
+        ("PROMOTE champion", Judgement.KEEP),
+        ("GATE_FAIL constraint_violated", Judgement.DISCARD),
         ("crash infra rate_limited hook-blocked metric-error OOM", Judgement.CRASH),
+        ("DIVERGED build_failed server_failed benchmark_failed", Judgement.CRASH),
         ("tentative support repair verify contender done", Judgement.RETEST),
     ],
 )  # fmt: skip
 def test_the_words_of_a_status(words, judgement):
     assert {judgement_of(word) for word in words.split()} == {judgement}
     assert judgement_of(words.split()[0] + " ✅ (new best)") is judgement
+
+
+@pytest.mark.parametrize("word", ["ok", "success", "run", "COMPLETED"])
+def test_a_run_that_nobody_judged_has_no_verdict(word):
+    row = only(f"commit\taccuracy\tstatus\nabc\t0.5\t{word}\n")
+    assert (row.verdict, row.word, row.value) == (None, word, 0.5)
+
+
+def test_yes_and_no_in_a_column_of_their_own():
+    text = (
+        '{"iteration": 1, "kept": true, "status": "ok", "accuracy": 0.5}\n'
+        '{"iteration": 2, "kept": false, "status": "oom", "accuracy": null}\n'
+        '{"iteration": 3, "kept": null, "status": "later", "accuracy": null}\n'
+    )
+    log = read(text)
+    assert [row.verdict for row in log.rows] == [Judgement.KEEP, Judgement.DISCARD]
+    assert [row.ending for row in log.rows] == [Status.OK, Status.OOM]
+    assert log.passed == ((3, "neither a run nor a verdict is told of it"),)
+    assert only("id\taccuracy\tkept\na\t0.5\t1\n").verdict is Judgement.KEEP
+    assert "'1' is no known" in problem("id\taccuracy\tstatus\na\t0.5\t1\n").reason
+    assert only("HEAD\t0.99\tkept\tchange\n").verdict is Judgement.KEEP
 
 
 def test_an_unknown_status_is_reported_with_its_word():
