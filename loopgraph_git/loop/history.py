@@ -17,7 +17,7 @@ from loopgraph_git.loop.log_lines import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from loopgraph_git.loop.log_columns import Columns
 
@@ -108,15 +108,15 @@ def read_log(
         table = log_lines.split(text)
         wanted = metric or table.said.get("metric", "")
         columns, rows = _columns(table.lines, wanted)
-        way = direction or log_metric.way_said(columns, rows, table.said)
-        reader = _Reader(
-            columns,
-            log_metric.metric_of(columns, rows, wanted=wanted, way=way, known=known),
+        way = direction or log_columns.read_direction(table.said.get("direction", ""))
+        decides, stated = log_metric.metric_of(
+            columns, rows, wanted=wanted, way=way, known=known
         )
+        reader = _Reader(columns, decides)
         read, problems, passed = reader.read(rows, wanted)
         column = columns.names[columns.metric]
-        if not (wanted or way or column == known.name):
-            log_metric.check(reader.metric, column, read)
+        if not (wanted or stated or column == known.name):
+            log_metric.check(decides, column, read)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
     return Log(
@@ -126,7 +126,9 @@ def read_log(
         problems=tuple(
             sorted([*table.problems, *problems], key=lambda found: int(found.line))
         ),
-        passed=tuple(passed),
+        passed=tuple(
+            sorted([*table.passed, *passed], key=lambda found: int(found.line))
+        ),
     )
 
 
@@ -154,8 +156,16 @@ def _columns(lines: tuple[Line, ...], wanted: str) -> tuple[Columns, list[Line]]
         raise UsageError("no rows in it: is it an experiment log?")
     first = lines[0].cells
     if log_columns.is_header(first):
-        return log_columns.from_header(first, wanted), list(lines[1:])
+        return _by_header(first, lines[1:], wanted), list(lines[1:])
     return log_columns.without_header(first), list(lines)
+
+
+def _by_header(header: list[str], rows: Sequence[Line], wanted: str) -> Columns:
+    """Return the columns of a header, where the rows may say what their number is."""
+    told = log_metric.names_told(header, rows)
+    if any(map(log_columns.is_nameless, header)):
+        return log_columns.from_header(header, "" if wanted in told else wanted)
+    return log_columns.from_header(header, wanted or "".join(told[:1]))
 
 
 class _Reader:
@@ -284,15 +294,15 @@ class _Reader:
         return verdict
 
     def _value(self, cells: list[str], *, crashed: bool) -> float | None:
-        text = cells[self.columns.metric].strip()
-        if text.lower() in _NOTHING:
-            return None
         named = self._cell(cells, self.columns.metric_name)
         if named not in ("", self.metric.name):
             raise _Unreadable(
                 f"measured by {named[:_SHORT]!r}, not {self.metric.name}: import it "
                 "with `--metric`"
             )
+        text = cells[self.columns.metric].strip()
+        if text.lower() in _NOTHING:
+            return None
         value = number_of(text)
         if value is None:
             raise _Unreadable(f"{self.metric.name} {text[:_SHORT]!r} is not a number")

@@ -15,7 +15,7 @@ from loopgraph_git.loop.cells import number_of
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "hash",
             "sha", "revision")  # fmt: skip
@@ -110,6 +110,10 @@ class Columns:
         """How many MiB one unit of the memory column is."""
         return 1.0 if self.memory is None else _MEMORIES[self.names[self.memory]]
 
+    def place_of(self, name: str) -> int | None:
+        """Return where a column stands, None where the log has none of that name."""
+        return _first(self.names, (name,))
+
     def judgement_of(self, word: str) -> Judgement | None:
         """Return the verdict that a word means in the column of verdicts."""
         if self.names[self.status] in _FLAGS and _bare(word) in _YES | _NO:
@@ -134,6 +138,11 @@ class Columns:
 def plain(name: str) -> str:
     """Return the name of a column as it is compared: lower case, underscores."""
     return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
+def has_verdict(cells: Iterable[str]) -> bool:
+    """Say whether one of the names of columns is that of a verdict."""
+    return any(plain(cell) in _STATUSES for cell in cells)
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -162,7 +171,7 @@ def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
     commit, run = _first(names, _COMMITS), _first(names, _IDS)
     description = _first(names, _WORDS)
     metric, ending = _metric_column(names, wanted), _first(names, _ENDS)
-    named = _first(names, _METRIC_NAMES)
+    named = _first(names, _METRIC_NAMES) if is_nameless(names[metric]) else None
     return Columns(
         names=names,
         metric=metric,
@@ -198,11 +207,9 @@ def _first(names: tuple[str, ...], wanted: Sequence[str]) -> int | None:
 
 
 def _metric_column(names: tuple[str, ...], wanted: str) -> int:
-    found = [
-        *(name for name in names if wanted and name == plain(wanted)),
-        *(name for name in _NAMELESS if name in names),
-    ]
-    if not wanted:
+    nameless = [name for name in _NAMELESS if name in names]
+    found = [*(name for name in names if wanted and name == plain(wanted)), *nameless]
+    if not wanted and not ("metric_name" in names and nameless):
         known = [x for x in names if direction_of(x) and not _RELATIVE.search(x)]
         # the loss on held-out data decides, whatever else was written down
         found = [*(x for x in known if x.startswith("val")), *found, *known]

@@ -8,7 +8,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.log_columns import is_header
+from loopgraph_git.loop.log_columns import has_verdict, is_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(
     r"#+\s*(?:metric[ _-]?)?([A-Za-z]+)\s*[:=]\s*(\S+)", re.IGNORECASE
 )
-_CONFIG = {"metricName": "metric", "metric_name": "metric",
-           "bestDirection": "direction", "metric_direction": "direction"}  # fmt: skip
+_CONFIG = {"metricName": "metric_name", "metric_name": "metric_name",
+           "bestDirection": "metric_direction",
+           "metric_direction": "metric_direction"}  # fmt: skip
 _QUOTED_LINES = 20
+_SHORT = 80
 _SIZE_LIMIT = 32 * 1024 * 1024
 _RULE = re.compile(r"[|:\s-]+\Z")
 
@@ -45,12 +47,13 @@ class Line(NamedTuple):
 class Table(NamedTuple):
     """The rows of a log (a header is the first), and what comments say of them.
 
-    `said` may hold `metric` and `direction`.
+    `said` may hold `metric` and `direction`. `passed` are lines of another kind.
     """
 
     lines: tuple[Line, ...]
     said: Mapping[str, str]
     problems: tuple[Problem, ...]
+    passed: tuple[Problem, ...] = ()
 
 
 def read_text(stream: IO[bytes], name: str) -> str:
@@ -90,7 +93,7 @@ def split(text: str) -> Table:
     # an object of JSON and a row of Markdown show that they are whole
     if found and not text.endswith(("\n", "\r", "}", "|")):
         found[-1] = found[-1]._replace(torn=True)
-    return Table(tuple(found), said, (*problems, *table.problems))
+    return table._replace(lines=tuple(found), problems=(*problems, *table.problems))
 
 
 def _numbered(text: str) -> tuple[list[tuple[int, str]], list[Problem]]:
@@ -189,20 +192,27 @@ def _cells(raw: str) -> list[str] | None:
 
 
 def _json_lines(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
-    """Read JSON lines as a table whose columns are all the keys that occur."""
+    """Read JSON lines as a table whose columns are all the keys that occur.
+
+    A line of configuration holds for the lines below it, until the next.
+    """
+    config: dict[str, str] = {}
     objects: list[tuple[int, dict[str, str], str]] = []
     problems: list[Problem] = []
+    passed: list[Problem] = []
     for number, raw in rows:
         plain = _object(raw)
         if plain is None:
             problems.append(Problem(number, "not a JSON object"))
         elif plain.get("type") == "config":
-            said |= {_CONFIG[k]: str(plain[k]) for k in _CONFIG if plain.get(k)}
+            config = {_CONFIG[k]: str(plain[k]) for k in _CONFIG if plain.get(k)}
+        elif plain.get("type") and not has_verdict(map(str, plain)):
+            passed.append(Problem(number, f"of type {str(plain['type'])[:_SHORT]!r}"))
         else:
-            objects.append((number, _flat(plain), raw))
+            objects.append((number, config | _flat(plain), raw))
     names = list(dict.fromkeys(name for _, cells, _ in objects for name in cells))
     if not objects:
-        return Table((), said, tuple(problems))
+        return Table((), said, tuple(problems), tuple(passed))
     # at least two names that mark a header are needed; JSON names its own cells
     if not is_header(names):
         raise UsageError(
@@ -213,7 +223,7 @@ def _json_lines(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
         Line(number, [cells.get(name, "") for name in names], raw)
         for number, cells, raw in objects
     ]
-    return Table(tuple(lines), said, tuple(problems))
+    return Table(tuple(lines), said, tuple(problems), tuple(passed))
 
 
 def _object(raw: str) -> dict[str, Any] | None:

@@ -14,48 +14,56 @@ from loopgraph_git.loop import log_columns
 from loopgraph_git.records import Direction, Judgement, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     from loopgraph_git.loop.history import Row
     from loopgraph_git.loop.log_columns import Columns
     from loopgraph_git.loop.log_lines import Line
 
 _T = TypeVar("_T")
+_NAMES = "metric_name"
 # fewer may be noise that was kept for being simpler
 _TOO_OFTEN = 3
 
 
-def way_said(
-    columns: Columns, lines: Iterable[Line], said: Mapping[str, str]
-) -> Direction | None:
-    """Return the direction that a log states, in a comment or in a column of its own."""
-    stated = log_columns.read_direction(said.get("direction", ""))
-    if stated is not None or columns.way is None:
-        return stated
-    words = map(log_columns.read_direction, _cells(lines, columns.way))
-    return _commonest(word for word in words if word)
-
-
 def metric_of(
     columns: Columns,
-    lines: Iterable[Line],
+    lines: Sequence[Line],
     *,
     wanted: str,
     way: Direction | None,
     known: Metric,
-) -> Metric:
-    """Return the metric of a log; raises UsageError where nobody knows its direction.
+) -> tuple[Metric, bool]:
+    """Return the metric of a log, and whether anything states its direction.
 
-    `known` is the metric of the repository. It gives a column its name that has none
-    of its own, unless the log says that its number improves the other way.
+    `way` is what the user or a comment states; else a column may. `known` is the
+    metric of the repository. It gives a column its name that has none of its own,
+    unless the log says that its number improves the other way. Raises UsageError
+    where nobody knows the direction.
     """
     column = columns.names[columns.metric]
-    name = wanted or column
-    if not wanted and log_columns.is_nameless(column):
-        told = _commonest(_cells(lines, columns.metric_name))
-        agrees = way in (None, known.direction)
-        name = told or (known.name if agrees else column)
-    return Metric(name, way or direction_of(name, known))
+    nameless = log_columns.is_nameless(column)
+    told = _commonest(_cells(lines, columns.metric_name))
+    name = wanted or told or ("" if nameless else column)
+    way = way or _way_told(columns, lines, name)
+    if not name:
+        name = known.name if way in (None, known.direction) else column
+    return Metric(name, way or direction_of(name, known)), way is not None
+
+
+def names_told(header: Sequence[str], lines: Iterable[Line]) -> list[str]:
+    """Return the names that rows give to their number, the most common first."""
+    names = [log_columns.plain(cell) for cell in header]
+    place = names.index(_NAMES) if _NAMES in names else None
+    return [name for name, _ in Counter(_cells(lines, place)).most_common()]
+
+
+def _way_told(columns: Columns, lines: Sequence[Line], name: str) -> Direction | None:
+    """Return the direction that a column gives to the rows of one metric."""
+    named = columns.place_of(_NAMES)
+    own = [x for x in lines if _cell(x, named) in ("", name)]
+    words = map(log_columns.read_direction, _cells(own, columns.way))
+    return _commonest(word for word in words if word)
 
 
 def direction_of(name: str, known: Metric) -> Direction:
@@ -95,9 +103,11 @@ def check(metric: Metric, column: str, rows: Iterable[Row]) -> None:
 
 
 def _cells(lines: Iterable[Line], place: int | None) -> Iterator[str]:
-    if place is not None:
-        for line in lines:
-            yield from filter(None, (x.strip() for x in line.cells[place : place + 1]))
+    return filter(None, (_cell(line, place) for line in lines))
+
+
+def _cell(line: Line, place: int | None) -> str:
+    return "" if place is None else "".join(line.cells[place : place + 1]).strip()
 
 
 def _commonest(found: Iterable[_T]) -> _T | None:

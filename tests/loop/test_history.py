@@ -192,6 +192,47 @@ def test_json_lines_with_a_config_line():
     assert log.problems == ((4, "not a JSON object"),)
 
 
+def test_each_config_line_holds_for_the_lines_below_it():
+    text = (
+        '{"type": "config", "metricName": "green", "bestDirection": "higher"}\n'
+        '{"run": 1, "metric": 4, "metrics": {"total": 5}, "status": "keep"}\n'
+        '{"run": 2, "metric": 5, "metrics": {"green": 9}, "status": "keep"}\n'
+        '{"type": "config", "metricName": "wrong", "bestDirection": "lower"}\n'
+        '{"run": 3, "metric": 0.5, "metrics": {"green": 9}, "status": "keep"}\n'
+        '{"run": 4, "metric": 0, "metrics": {}, "status": "crash"}\n'
+    )
+    log = read(text)
+    assert log.metric == Metric("green", Direction.HIGHER)
+    assert [row.value for row in log.rows] == [4, 5]
+    assert [line for line, _ in log.problems] == [5, 6]
+    assert "measured by 'wrong', not green" in log.problems[0].reason
+    log = read(text, metric="wrong")
+    assert log.metric == Metric("wrong", Direction.LOWER)
+    assert [row.value for row in log.rows] == [0.5, None]
+    with pytest.raises(UsageError, match="--direction"):
+        read(text, metric="total")
+
+
+def test_a_config_line_may_name_another_column():
+    text = (
+        '{"type": "config", "metricName": "speed", "bestDirection": "higher"}\n'
+        '{"run": 1, "val_bpb": 0.9, "speed": 7, "status": "keep"}\n'
+    )
+    assert read(text).metric == Metric("speed", Direction.HIGHER)
+    assert only(text).value == 7
+
+
+def test_lines_of_another_kind_are_passed_over():
+    log = read(
+        '{"type": "hook", "stage": "before", "exit_code": 0}\n'
+        '{"type": "mlp", "val_bpb": 0.9, "status": "keep", "run": 1}\n'
+        '{"val_bpb": 0.9, "run": 2}\n'
+    )
+    assert [row.name for row in log.rows] == ["1"]
+    assert log.passed == ((1, "of type 'hook'"),)
+    assert [line for line, _ in log.problems] == [3]
+
+
 @pytest.mark.parametrize(
     "cell", ["0.000000", "0", "N/A", "FAIL", "", "nan", "-inf", "—", "DIVERGED"]
 )
