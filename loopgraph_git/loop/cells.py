@@ -7,18 +7,33 @@ import re
 from datetime import UTC, datetime
 
 _LAST_SECOND = 253_402_300_799
+# 20260311 is a day, and no time of 1970
+_DAY = re.compile(r"20\d{2}[01]\d[0-3]\d\Z")
+# a point after the commas shows that they only part thousands
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+\Z")
 
 
 def time_of(text: str) -> int | None:
-    """Return a time in seconds since the epoch: ISO 8601, or the seconds themselves."""
-    number = number_of(text)
+    """Return a time in seconds since the epoch.
+
+    It is ISO 8601, or counts seconds, thousandths of them or less.
+    """
+    number = None if _DAY.match(text) else number_of(text)
+    if number is None:
+        return _moment(text)
+    while number > _LAST_SECOND:
+        number /= 1000
+    return int(number) if number > 0 else None
+
+
+def _moment(text: str) -> int | None:
     try:
-        when = None if number is not None else datetime.fromisoformat(text)
+        # a file's name has no colons and no spaces: 2026-03-11_155353
+        when = datetime.fromisoformat(text.replace("_", "T"))
     except ValueError:
         return None
-    if when is not None:
-        number = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    return int(number) if number and 0 < number < _LAST_SECOND else None
+    seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    return seconds if seconds > 0 else None
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -29,7 +44,7 @@ def names_in(text: str) -> tuple[str, ...]:
 def number_of(text: str) -> float | None:
     """Return a finite number, or None for any other text."""
     try:
-        value = float(text)
+        value = float(text.replace(",", "") if _THOUSANDS.match(text) else text)
     except ValueError:
         return None
     # Python reads 1_000 as a number; a log that holds it means a name

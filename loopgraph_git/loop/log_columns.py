@@ -25,7 +25,7 @@ _IDS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "iterat
 _FLAGS = ("kept", "accepted")
 _STATUSES = ("verdict", "decision", *_FLAGS, "status", "outcome", "result")
 _ENDS = ("run_status", "status")
-_WORDS = ("description", "desc", "summary", "change", "idea", "notes", "note",
+_WORDS = ("description", "desc", "summary", "change", "changes", "what_was_tried", "idea", "notes", "note",
           "comment", "message", "hypothesis", "experiment")  # fmt: skip
 _MEMORIES = {"memory_gb": 1024.0, "peak_memory_gb": 1024.0, "vram_gb": 1024.0,
              "peak_vram_gb": 1024.0, "mem_gb": 1024.0, "memory_mb": 1.0,

@@ -8,6 +8,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.loop import log_markdown
 from loopgraph_git.loop.log_columns import has_verdict, is_header
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _CONFIG = {"metricName": "metric_name", "metric_name": "metric_name",
 _QUOTED_LINES = 20
 _SHORT = 80
 _SIZE_LIMIT = 32 * 1024 * 1024
-_RULE = re.compile(r"[|:\s-]+\Z")
 
 
 class Problem(NamedTuple):
@@ -91,7 +91,8 @@ def split(text: str) -> Table:
     table = _table(kept, said)
     found = list(table.lines)
     # an object of JSON and a row of Markdown show that they are whole
-    if found and not text.endswith(("\n", "\r", "}", "|")):
+    whole = text.endswith(("\n", "\r"))
+    if found and not (whole or found[-1].raw.rstrip().endswith(("}", "|"))):
         found[-1] = found[-1]._replace(torn=True)
     return table._replace(lines=tuple(found), problems=(*problems, *table.problems))
 
@@ -112,10 +113,10 @@ def _table(kept: list[tuple[int, str]], said: dict[str, str]) -> Table:
     first = kept[0][1].lstrip()
     if first.startswith("{"):
         return _json_lines(kept, said)
-    if first.startswith("|"):
-        return _bars(kept, said)
-    if "\t" in first:
+    if _has_tabs(first):
         return Table(tuple(_tabs(kept)), said, ())
+    if log_markdown.is_document(kept):
+        return _tables(kept, said)
     if "," in first:
         lines, problems = _commas(kept)
         return Table(lines, said, problems)
@@ -131,23 +132,31 @@ def _is_comment(row: str) -> bool:
     return not is_header(row.split(",")) and (row.startswith("# ") or "," not in row)
 
 
-def _tabs(rows: Iterable[tuple[int, str]]) -> Iterable[Line]:
-    for number, row in rows:
-        yield Line(number, [_unquoted(cell) for cell in row.split("\t")], row)
+def _has_tabs(row: str) -> bool:
+    return "\t" in row or is_header(row.split("\\t"))
 
 
-def _bars(rows: Iterable[tuple[int, str]], said: dict[str, str]) -> Table:
-    """Read a Markdown table: the line below its header holds nothing."""
-    lines, problems = [], []
+def _tabs(rows: list[tuple[int, str]]) -> Iterable[Line]:
+    r"""Read lines with tabs between the cells, or with the `\t` that `echo` leaves."""
+    width = len(_parted(rows[0][1]))
     for number, row in rows:
-        text = row.strip()
-        if not text.startswith("|"):
-            problems.append(Problem(number, "not a row of the table"))
-        elif not _RULE.match(text):
-            inner = text.removeprefix("|").removesuffix("|")
-            cells = [cell.strip(" `") for cell in re.split(r"(?<!\\)\|", inner)]
-            lines.append(Line(number, cells, row))
-    return Table(tuple(lines), said, tuple(problems))
+        cells = _parted(row)
+        fits = "\t" in row or len(cells) == width
+        yield Line(number, [_unquoted(x) for x in cells] if fits else [row], row)
+
+
+def _parted(row: str) -> list[str]:
+    return row.split("\t" if "\t" in row else "\\t")
+
+
+def _tables(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
+    found = log_markdown.tables(rows)
+    return Table(
+        tuple(Line(*row) for row in found.rows),
+        said,
+        tuple(Problem(*problem) for problem in found.problems),
+        tuple(Problem(*passed) for passed in found.passed),
+    )
 
 
 def _unquoted(cell: str) -> str:

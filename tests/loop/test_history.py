@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.loop.cells import time_of
 from loopgraph_git.loop.history import read_log
 from loopgraph_git.loop.log_columns import judgement_of
 from loopgraph_git.loop.log_lines import read_text
@@ -393,6 +394,57 @@ def test_a_markdown_table():
     log = read(text + "| `abc` | 0.9 | **keep** | a \\| b |\nprose\n")
     assert [(row.commit, row.line) for row in log.rows] == [("abc", 5)]
     assert log.problems == ((6, "not a row of the table"),)
+
+
+def test_the_tables_of_a_document():
+    log = read(
+        "Our night on one GPU, in words.\n\n"
+        "| machine | cores |\n|---|---|\n| a | 8 |\n\n"
+        "| Exp | Commit | TFLOPS | What Was Tried | Result |\n|--|--|--:|--|--|\n"
+        "| 1 | [abc1234](https://example.org/abc1234) | **1,260.5** | x | KEEP (+7) |\n"
+        "| 2 |  | ~5 | y | REVERT |\n\nMore words | with a bar.\n\n"
+        "| Exp | TFLOPS | Result |\n|---|---|---|\n| 3 | 7 | keep |"
+    )
+    assert [(x.line, x.commit, x.value) for x in log.rows] == [
+        (9, "abc1234", 1260.5),
+        (16, "", 7),
+    ]
+    assert log.rows[0].description == "x"
+    assert log.problems == ((10, "tflops '~5' is not a number"),)
+    assert log.passed == ((3, "a table without verdicts: machine, cores"),)
+    with pytest.raises(UsageError, match="no table in it has a column of verdicts"):
+        read("# Notes\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+
+
+def test_tabs_that_echo_left_as_they_were_written():
+    log = read(
+        HEADER
+        + "abc\t0.9\t1.0\tkeep\ta \\textbf\n"
+        + HEADER.strip().replace("\t", "\\t")
+        + "\ndef\\t0.8\\t-\\tkeep\\tb\nghi\\t0.7\n"
+    )
+    assert [(x.commit, x.description) for x in log.rows] == [
+        ("abc", "a \\textbf"),
+        ("def", "b"),
+    ]
+    assert [line for line, _ in log.problems] == [5]
+    text = (HEADER + "abc\t0.9\t1.0\tkeep\ta\n").replace("\t", "\\t")
+    assert only(text).value == 0.9
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["2026-03-11T15:53:53Z", "2026-03-11_155353", "1773244433", "1773244433123",
+     "2026-03-11T16:53:53.5+01:00", "1773244433.25", "1773244433123456789"],
+)  # fmt: skip
+def test_times(cell):
+    row = only(f"commit,accuracy,status,timestamp\nabc,0.5,keep,{cell}\n")
+    assert row.time == 1_773_244_433
+
+
+def test_days_and_what_is_no_time():
+    assert time_of("20260311") == time_of("2026-03-11") == 1_773_187_200
+    assert [time_of(x) for x in ("", "noon", "-5", "0", "inf")] == [None] * 5
 
 
 def test_a_verdict_and_how_the_run_ended():
