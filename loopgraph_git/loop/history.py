@@ -17,7 +17,7 @@ from loopgraph_git.loop.log_lines import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loopgraph_git.loop.log_columns import Columns
 
@@ -116,7 +116,7 @@ def read_log(
         read, problems, passed = reader.read(rows, wanted)
         column = columns.names[columns.metric]
         if not (wanted or stated or column == known.name):
-            log_metric.check(decides, column, read)
+            log_metric.check(decides, column, _kept(read))
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
     return Log(
@@ -130,6 +130,12 @@ def read_log(
             sorted([*table.passed, *passed], key=lambda found: int(found.line))
         ),
     )
+
+
+def _kept(rows: Iterable[Row]) -> Iterator[float]:
+    for row in rows:
+        if row.verdict is Judgement.KEEP and row.value is not None:
+            yield row.value
 
 
 def by_session(log: Log, usual: str, *, only: bool = False) -> list[Log]:

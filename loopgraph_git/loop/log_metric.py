@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop import log_columns
-from loopgraph_git.records import Direction, Judgement, Metric
+from loopgraph_git.records import Direction, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from loopgraph_git.loop.history import Row
     from loopgraph_git.loop.log_columns import Columns
     from loopgraph_git.loop.log_lines import Line
 
@@ -78,22 +77,15 @@ def direction_of(name: str, known: Metric) -> Direction:
     return found
 
 
-def check(metric: Metric, column: str, rows: Iterable[Row]) -> None:
-    """Raise UsageError where all that was kept is worse than what was kept before.
+def check(metric: Metric, column: str, kept: Iterable[float]) -> None:
+    """Raise UsageError where all that was kept is worse than what was kept first.
 
     Then another number decided, or this one improves the other way. A loss on held-out
     data leaves no doubt, whatever was kept.
     """
-    worse = 0
-    best: float | None = None
-    for row in rows:
-        if row.verdict is not Judgement.KEEP or row.value is None:
-            continue
-        gain = 0.0 if best is None else metric.gain(best, row.value)
-        if gain > 0:
-            return
-        worse += gain < 0
-        best = row.value if best is None else best
+    first, *later = [*kept] or [0.0]
+    gains = [metric.gain(first, value) for value in later]
+    worse = 0 if any(gain > 0 for gain in gains) else sum(gain < 0 for gain in gains)
     if worse >= _TOO_OFTEN and not log_columns.is_beyond_doubt(column):
         raise UsageError(
             f"it keeps {worse} times what is worse by a {metric.direction} "
