@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from loopgraph_git.cli import render
+from loopgraph_git.cli.options import POSITIVE
 from loopgraph_git.cli.progress import Shown, Stop
 from loopgraph_git.config import CONFIG_NAME, load_config
 from loopgraph_git.errors import LoopGraphError
@@ -37,8 +38,20 @@ baseline_runs: 3
 
 @click.command()
 @click.argument("folder", default="loopgraph-demo", type=click.Path(path_type=Path))
-@click.option("-n", default=6, show_default=True, help="How many experiments.")
-@click.option("--budget", default=20.0, show_default=True, help="Seconds of training.")
+@click.option(
+    "-n",
+    default=6,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many experiments.",
+)
+@click.option(
+    "--budget",
+    default=20.0,
+    show_default=True,
+    type=POSITIVE,
+    help="Seconds of training.",
+)
 def demo(folder: Path, n: int, budget: float) -> None:
     """Make a small repository and run real experiments in it; again, and it goes on.
 

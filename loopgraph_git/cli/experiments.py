@@ -11,6 +11,8 @@ import click
 from loopgraph_git.cli import render
 from loopgraph_git.cli.note import summarise
 from loopgraph_git.cli.options import (
+    POSITIVE,
+    SEED,
     as_json,
     default_session,
     opened,
@@ -39,10 +41,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("-n", type=click.IntRange(1), help="How many experiments.")
-@click.option("--hours", type=click.FloatRange(0, min_open=True), help="For how long.")
+@click.option("--hours", type=POSITIVE, help="For how long.")
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
+    type=POSITIVE,
     help="Seconds of training a run.",
 )
 @click.option("--proposer", type=click.Choice(PROPOSERS), help="Who proposes.")
@@ -51,7 +53,9 @@ if TYPE_CHECKING:
 @click.option("--model", help="The LLM for --proposer chat or command.")
 @paid_llm
 @click.option("--session", help="Its name; the default is the branch you are on.")
-@click.option("--seed", default=0, show_default=True, help="The seed of every run.")
+@click.option(
+    "--seed", default=0, show_default=True, type=SEED, help="The seed of every run."
+)
 @sandbox_level
 @click.option("--gpus", help="Sessions side by side: 0,1 or all; -n is for each.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tried, and why not.")
@@ -212,10 +216,10 @@ def preview(lab: LoopGraph, session: str) -> None:
 
 @click.command()
 @click.argument("rev", default="HEAD")
-@click.option("--seed", default=0, show_default=True, help="The seed of the run.")
 @click.option(
-    "--budget", type=click.FloatRange(0, min_open=True), help="Seconds of training."
+    "--seed", default=0, show_default=True, type=SEED, help="The seed of the run."
 )
+@click.option("--budget", type=POSITIVE, help="Seconds of training.")
 @sandbox_level
 @click.option("--believe", is_flag=True, help="Count a value that is in quarantine.")
 @as_json

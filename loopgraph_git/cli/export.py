@@ -31,7 +31,7 @@ _VERDICTS = [str(item) for item in Judgement]
     type=click.Choice(_FORMATS),
     help="By default what the file's name says, and tsv on stdout.",
 )
-@click.option("-n", "limit", default=0, help="Only the newest so many.")
+@click.option("-n", "limit", type=click.IntRange(1), help="Only the newest so many.")
 @click.option("--session", help="Only this session.")
 @click.option("--verdict", type=click.Choice(_VERDICTS), help="Only this verdict.")
 @click.option("--metric", default="", help="The metric of a tsv, which has one.")
@@ -40,7 +40,7 @@ def export(  # noqa: PLR0913  one parameter an option
     *,
     output: str | None,
     wanted: str | None,
-    limit: int,
+    limit: int | None,
     session: str | None,
     verdict: str | None,
     metric: str,
@@ -61,7 +61,7 @@ def export(  # noqa: PLR0913  one parameter an option
     listed = lab.experiments(
         session=session,
         verdict=Judgement(verdict) if verdict else None,
-        limit=limit or None,
+        limit=limit,
     )
     found = [*reversed(listed)]
     chosen = metric or tables.metric_of(found, lab.config.metric.name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.cli.options import Span, as_json, opened
 from loopgraph_git.loop.leftovers import LOG_DAYS, LOG_SESSIONS, Limits, sweep
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _MIB = 1 << 20
 @click.option(
     "--logs-older-than",
     "days",
-    type=click.FloatRange(0, 36500),
+    type=Span(0, 36500),
     default=LOG_DAYS,
     show_default=True,
     metavar="DAYS",

@@ -12,7 +12,14 @@ _VERDICTS = [str(item) for item in Judgement]
 
 
 @click.command()
-@click.option("-n", "limit", default=20, show_default=True, help="How many; 0 is all.")
+@click.option(
+    "-n",
+    "limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How many; 0 is all.",
+)
 @click.option("--session", help="Only this session.")
 @click.option("--verdict", type=click.Choice(_VERDICTS), help="Only this verdict.")
 @as_json
@@ -92,7 +99,9 @@ def _flags(records: list[Record]) -> list[str]:
 
 
 @click.command()
-@click.option("-k", default=10, show_default=True, help="How many.")
+@click.option(
+    "-k", default=10, show_default=True, type=click.IntRange(1), help="How many."
+)
 @as_json
 def best(k: int, *, json_: bool) -> None:
     """List the experiments with the best metric, whatever became of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -12,6 +13,24 @@ from loopgraph_git.loop.cage import Level
 from loopgraph_git.loopgraph import LoopGraph
 
 F = TypeVar("F")
+
+
+class Span(click.FloatRange):
+    """A number within bounds. NaN is none: click takes it to be within any."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or end with a usage error."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("nan is no number.", param, ctx)
+        return number
+
+
+POSITIVE = Span(0, min_open=True)
+SEED = click.IntRange(0, 2**31 - 1)
+"""What every library of random numbers takes, also with some more added for repeats."""
 
 
 def as_json(command: F) -> F:
@@ -48,7 +67,7 @@ def paid_llm(command: F) -> F:
         ),
         click.option(
             "--max-cost",
-            type=click.FloatRange(0, min_open=True),
+            type=POSITIVE,
             help="Stop once these dollars are spent.",
         ),
     ]

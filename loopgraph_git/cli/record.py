@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from loopgraph_git.cli import render
-from loopgraph_git.cli.options import as_json, opened
+from loopgraph_git.cli.options import POSITIVE, SEED, as_json, opened
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop import recording
 from loopgraph_git.records import Judgement, Kind, Status
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _OURS = (Status.REJECTED, Status.QUARANTINED)
 _STATUSES = [str(item) for item in Status if item not in _OURS]
 _VERDICTS = [str(item) for item in Judgement]
-_POSITIVE = click.FloatRange(0, min_open=True)
 
 
 @click.command()
@@ -29,9 +28,9 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--value", type=float, help="The metric, where no log says it.")
 @click.option("--metric", default="", help="Its name, if not the one in the settings.")
 @click.option("--status", type=click.Choice(_STATUSES), help="How the run ended.")
-@click.option("--seconds", type=_POSITIVE, help="Its wall clock.")
-@click.option("--memory-mb", type=_POSITIVE, help="Its peak memory, in MiB.")
-@click.option("--seed", type=click.IntRange(0), help="Its seed.")
+@click.option("--seconds", type=POSITIVE, help="Its wall clock.")
+@click.option("--memory-mb", type=POSITIVE, help="Its peak memory, in MiB.")
+@click.option("--seed", type=SEED, help="Its seed.")
 @click.option("--platform", default="", help="Where it ran, if not on this machine.")
 @click.option("--verdict", type=click.Choice(_VERDICTS), help="What you decided.")
 @click.option("--reason", default="", help="Why, in one line.")

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("-k", default=20, show_default=True, help="How many methods.")
+@click.option(
+    "-k",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many methods.",
+)
 @click.option("--goal", default="", help="What you want; weighs relevance.")
 @click.option(
     "--explain", "explain_", is_flag=True, help="Show every factor and the outcomes."

@@ -76,7 +76,8 @@ class Repo:
             if b"dubious ownership" in error:
                 raise GitError(error.decode("utf-8", "replace").strip())
             raise NotARepositoryError(
-                f"{folder} is not in a git repository: go to one, or run `git init`"
+                f"{folder.absolute()} is not in a git repository: go to one, or run "
+                "`git init`"
             )
         return os.fsdecode(out).splitlines()
 
@@ -179,6 +180,11 @@ class Repo:
     def oid(self, rev: str) -> Oid:
         """Return the commit that a rev names; raises GitError."""
         found = self.find(rev)
+        if found is None and rev == "HEAD":
+            raise GitError(
+                f"there is no commit yet in {self.root}: `git add` and `git commit` "
+                "the training script first"
+            )
         if found is None:
             raise GitError(
                 f"{rev!r} names no commit here: `git log --oneline` lists commits, "

@@ -21,7 +21,7 @@ from loopgraph_git.records import (
     Result,
     Status,
 )
-from loopgraph_git.researchfs.bodies import result_of
+from loopgraph_git.researchfs.bodies import INTEGER_LIMIT, result_of
 from loopgraph_git.researchfs.database import ids_json
 from loopgraph_git.researchfs.definitions import decode_method
 from loopgraph_git.researchfs.schema import LANDED, row_id, table_names
@@ -173,7 +173,7 @@ def best(
         + f" ORDER BY s.value {order}, e.oid LIMIT ?",
         *given.values(),
         *given.values(),
-        max(k, 0),
+        _limit(k),
     )
     return [_experiment(row) for row in rows]
 
@@ -189,7 +189,8 @@ def newest_measured(db: Database) -> Experiment | None:
 
 
 def _limit(limit: int | None) -> int:
-    return -1 if limit is None else max(limit, 0)
+    # SQLite refuses to count further, and nothing is longer
+    return -1 if limit is None else min(max(limit, 0), INTEGER_LIMIT - 1)
 
 
 def _experiment(row: tuple[Any, ...]) -> Experiment:

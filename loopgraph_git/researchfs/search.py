@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.records import Hit
 from loopgraph_git.researchfs import filters
 from loopgraph_git.researchfs.bm25 import query_stems
+from loopgraph_git.researchfs.bodies import INTEGER_LIMIT
 from loopgraph_git.researchfs.codesearch import find_code
 from loopgraph_git.researchfs.matches import RECENT, Match, matches
 from loopgraph_git.researchfs.methodsearch import continued, ranked, said, scored
@@ -203,7 +204,7 @@ def _asked(
     taken = ask(store, query) if isinstance(query, str) else query
     wanted = filters.kinds_of(taken)
     limited = tuple(kind for kind in wanted if kinds is None or kind in kinds)
-    return _Asked(taken, limited, max(3 * k, _DEPTH), prefix)
+    return _Asked(taken, limited, min(max(3 * k, _DEPTH), INTEGER_LIMIT - 1), prefix)
 
 
 def _best(store: Store, asked: _Asked, k: int, code: Mapping[str, str]) -> list[_Found]:

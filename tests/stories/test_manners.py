@@ -1,0 +1,53 @@
+"""What every command owes its user: words for odd calls, and never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Toy, git
+
+HUGE = "9" * 30
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "log -n -1",
+        "best -k 0",
+        "rank -k -1",
+        "export -n 0",
+        "experiment --hours nan",
+        "experiment --max-cost nan",
+        "run --budget nan",
+        "record --seconds nan",
+        "gc --logs-older-than nan",
+        "experiment --seed -1",
+        f"experiment --seed {HUGE}",
+        f"record --value 1 --seed {HUGE}",
+    ],
+)
+def test_a_number_that_makes_no_sense_is_wrong_usage(toy, call):
+    name, *_, given = call.split()
+    said = toy.lg(*call.split(), code=2).stderr
+    assert f"git-lg {name} --help" in said
+    assert given.removesuffix(".0") in said
+
+
+@pytest.mark.parametrize(
+    "call", ["log -n", "best -k", "rank -k", "search x -k", "suggest -k", "export -n"]
+)
+def test_more_than_there_is_is_all_there_is(toy, call):
+    toy.lg(*call.split(), HUGE)
+
+
+def test_outside_of_a_repository_the_folder_is_named(tmp_path):
+    said = Toy(tmp_path).lg("log", code=1).stderr
+    assert f"{tmp_path} is not in a git repository" in said
+
+
+def test_before_the_first_commit_the_next_step_is_a_commit(tmp_path):
+    git(tmp_path, "init", "-q")
+    for call in (["init"], ["suggest"], ["check"]):
+        done = Toy(tmp_path).lg(*call, code=2 if call == ["check"] else 1)
+        assert "no commit yet" in done.stderr
+        assert "`git commit`" in done.stderr
