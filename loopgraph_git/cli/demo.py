@@ -21,6 +21,7 @@ from loopgraph_git.loop.proposers import RecipeProposer
 from loopgraph_git.loop.session import Options
 from loopgraph_git.loop.trust import trust
 from loopgraph_git.loopgraph import LoopGraph
+from loopgraph_git.records.texts import counted
 from loopgraph_git.resources import resource_dir
 
 _SESSION = "demo"
@@ -70,7 +71,7 @@ def demo(folder: Path, n: int, budget: float) -> None:
             ended = Loop(
                 lab, RecipeProposer(), options, progress=shown, should_stop=stop
             ).run()
-            shown.say(f"{len(ended.experiments)} experiments: {ended.why}")
+            shown.say(f"{counted(len(ended.experiments), 'experiment')}: {ended.why}")
         _summary(lab, folder)
     if ended.exit_code:
         click.get_current_context().exit(ended.exit_code)

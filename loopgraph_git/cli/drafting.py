@@ -15,6 +15,7 @@ from loopgraph_git.loop.drafts import Drafted, Extraction
 from loopgraph_git.loop.endpoints import endpoint
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.usage import Meter
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -105,9 +106,8 @@ def tell(found: Sequence[Drafted]) -> None:
 def _lines(item: Drafted) -> Iterator[str]:
     if item.file:
         what = "drafted" if item.new else "were drafted before:"
-        count = len(item.methods)
         yield (
-            f"{item.key}: {what} {count} method{'' if count == 1 else 's'}, "
+            f"{item.key}: {what} {counted(len(item.methods), 'method')}, "
             f"{len(item.recipes)} with a recipe, in {_shown(item.file)}"
         )
         yield ", ".join(item.methods)

@@ -13,6 +13,7 @@ from loopgraph_git.cli.options import as_json, opened
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear, refs
 from loopgraph_git.records import Direction
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from loopgraph_git.loop.adopt import Adopted
@@ -163,9 +164,9 @@ def _tell(log: Log, session: str, adopted: Adopted, *, dry_run: bool) -> None:
     )
     untold = f", {adopted.untold} without an outcome" if adopted.untold else ""
     added = f"{adopted.added} {'would be added' if dry_run else 'added'}"
-    what = "experiments" if log.origin else "rows"
+    what = counted(len(log.rows), "experiment" if log.origin else "row")
     lines = [
-        f"{render.plain(log.name)}: {len(log.rows)} {what} of session {session}: {counts or 'none'}",
+        f"{render.plain(log.name)}: {what} of session {session}: {counts or 'none'}",
         f"  metric:  {log.metric.name}, {log.metric.direction} is better",
         *([f"  commits: {render.plain(log.origin)}"] if log.origin else []),
         f"  code:    {adopted.resolved} here, {adopted.lost} lost",

@@ -207,7 +207,8 @@ def preview(lab: LoopGraph, session: str) -> None:
         else:
             misfits.append((method.id, found.why))
     click.echo(f"would run `{' '.join(lab.config.run)}` on lg/{session}\n")
-    click.echo(f"{len(fits)} recipes apply to {', '.join(files)} at {tip.short}:\n")
+    verb = "recipe applies" if len(fits) == 1 else "recipes apply"
+    click.echo(f"{len(fits)} {verb} to {', '.join(files)} at {tip.short}:\n")
     render.table(["method", ">score", "recipe"], fits)
     if misfits:
         click.echo(f"\n{len(misfits)} do not:\n")

@@ -10,6 +10,7 @@ import click
 from loopgraph_git.cli.options import opened
 from loopgraph_git.errors import UsageError
 from loopgraph_git.records import Judgement
+from loopgraph_git.records.texts import counted
 from loopgraph_git.review import export as tables
 from loopgraph_git.review.export import Format
 from loopgraph_git.review.files import write_file
@@ -71,7 +72,7 @@ def export(  # noqa: PLR0913  one parameter an option
     else:
         write_file(path, _parts(form, found, chosen), force=force)
         count = len(tables.tsv_rows(found, chosen) if form is Format.TSV else found)
-        click.echo(f"wrote {count} experiments to {path}", err=True)
+        click.echo(f"wrote {counted(count, 'experiment')} to {path}", err=True)
     if form is Format.TSV:
         _tell_left_out(found, chosen)
 
@@ -94,7 +95,7 @@ def _tell_left_out(found: list[Experiment], metric: str) -> None:
     left_out = len(found) - len(tables.tsv_rows(found, metric))
     if left_out:
         click.echo(
-            f"note: left out {left_out} experiments without an outcome in {metric}: "
-            "--format jsonl has them all",
+            f"note: left out {counted(left_out, 'experiment')} without an outcome in "
+            f"{metric}: --format jsonl has all",
             err=True,
         )

@@ -11,6 +11,7 @@ import click
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import Wanted, as_json, opened, paid_llm
 from loopgraph_git.errors import UsageError
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -187,7 +188,7 @@ def _tell(item: Ingested) -> None:
 
 
 def _lines(item: Ingested) -> Iterator[str]:
-    read = f", {_counted(item.passages, 'passage')}" if item.passages else ""
+    read = f", {counted(item.passages, 'passage')}" if item.passages else ""
     how = f" from {_HOW.get(item.how, item.how)}" if item.how and read else ""
     yield f"{item.came}{read}{how}"
     if item.why:
@@ -210,13 +211,9 @@ def _summary(found: Sequence[Ingested]) -> str:
     good = [item for item in found if not item.error]
     methods = {name for item in good for name in item.methods or ()}
     parts = [
-        _counted(len({item.key for item in good}), "source"),
-        _counted(sum(item.passages for item in good if not item.same_as), "passage"),
-        _counted(len(methods), "method"),
+        counted(len({item.key for item in good}), "source"),
+        counted(sum(item.passages for item in good if not item.same_as), "passage"),
+        counted(len(methods), "method"),
     ]
     failed = len(found) - len(good)
     return ", ".join([*parts, *([f"{failed} failed"] if failed else [])])
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -23,6 +23,7 @@ from loopgraph_git.library.conditions import describe
 from loopgraph_git.library.fields import ID
 from loopgraph_git.library.packs import pack_files
 from loopgraph_git.library.yaml_tree import typed
+from loopgraph_git.records.texts import tallied
 from loopgraph_git.review.files import write_file
 
 if TYPE_CHECKING:
@@ -272,8 +273,8 @@ def validate(files: tuple[str, ...]) -> None:
         raise PackError("\n".join(problems))
     methods = [method for pack in sound for method in pack.methods]
     recipes = sum(bool(method.recipe) for method in methods)
-    counted = f"{len(sound)} packs, {len(methods)} methods, {recipes} recipes"
-    click.echo(f"{counted}: nothing is wrong")
+    found = {"packs": len(sound), "methods": len(methods), "recipes": recipes}
+    click.echo(f"{tallied(found)}: nothing is wrong")
 
 
 @packs.command()

@@ -9,6 +9,7 @@ import click
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json
 from loopgraph_git.loopgraph import LoopGraph
+from loopgraph_git.records.texts import tallied
 
 
 @click.command()
@@ -27,5 +28,5 @@ def reindex(*, json_: bool) -> None:
     if json_:
         render.emit_json("reindex", counts)
     else:
-        words = ", ".join(f"{count} {name}" for name, count in counts.items())
-        click.echo(f"indexed {words} in {time.monotonic() - started:.2f} s")
+        seconds = time.monotonic() - started
+        click.echo(f"indexed {tallied(counts)} in {seconds:.2f} s")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from loopgraph_git.client import Answer
     from loopgraph_git.records import Experiment
 
+_GAP = 2
+_LAST = 24
+"""Columns that the last one of a table has at least."""
 _WIDE = 1e9
 _BEYOND = 0x10000
 _LAST_SECOND = 253_402_300_799
@@ -79,26 +82,37 @@ def emit_json(kind: str, items: Any) -> None:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print aligned columns; the last one is cut to the width of a terminal."""
-    from rich.console import Console  # noqa: PLC0415  43 ms
+    """Print aligned columns; on a terminal the last one is wrapped to its width.
+
+    Nothing is ever cut: a narrow terminal breaks long lines itself. Where no terminal
+    is, each row is one line, for grep and awk.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415  43 ms
+    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    for number, header in enumerate(headers):
-        right = header.startswith(">")
-        last = number == len(headers) - 1
-        made.add_column(
-            # a metric is named by others, and a header would be read as markup
-            Text(plain(header.removeprefix(">"))),
-            justify="right" if right else "left",
-            no_wrap=not last,
-            overflow="ellipsis",
-        )
-    for row in rows:
-        made.add_row(*(Text(plain(cell), style=_style(plain(cell))) for cell in row))
-    terminal = sys.stdout.isatty()
-    Console(width=None if terminal else 160, highlight=False).print(made)
+    # a metric is named by others, and a header would be read as markup
+    names = [plain(header.removeprefix(">")) for header in headers]
+    cells = [[plain(cell) for cell in row] for row in rows]
+    *fixed, last = (max(map(cell_len, x)) for x in zip(names, *cells, strict=True))
+    for header, name in zip(headers, names, strict=True):
+        side: Any = "right" if header.startswith(">") else "left"
+        made.add_column(Text(name), justify=side, overflow="fold")
+    for row in cells:
+        made.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    for column, width in zip(made.columns, fixed, strict=False):
+        column.min_width = width
+    console = Console(highlight=False)
+    taken = sum(fixed) + _GAP * len(fixed)
+    room = max(console.width - taken, _LAST) if sys.stdout.isatty() else last
+    console.width = taken + min(last, room)
+    with console.capture() as printed:
+        console.print(made)
+    lines = [line.rstrip() for line in printed.get().rstrip("\n").split("\n")]
+    # rich knows whether there are colours here
+    click.echo("\n".join(lines), color=True)
 
 
 def _style(word: str) -> str:

@@ -9,6 +9,7 @@ from loopgraph_git.loop import devices, side_by_side
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.session import Ended, Options
 from loopgraph_git.loopgraph import LoopGraph
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,9 @@ def run_sessions(
 
 
 def _say(shown: Shown, session: str, ended: Ended) -> None:
-    shown.say(f"{len(ended.experiments)} experiments on lg/{session}: {ended.why}")
+    shown.say(
+        f"{counted(len(ended.experiments), 'experiment')} on lg/{session}: {ended.why}"
+    )
 
 
 def _joined(ended: list[Ended]) -> Ended:

@@ -11,6 +11,7 @@ from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened
 from loopgraph_git.errors import GitError, UsageError
 from loopgraph_git.git.sync import default_remote, remotes
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from loopgraph_git.loopgraph import LoopGraph, Synced
@@ -65,18 +66,17 @@ def _wanted(lab: LoopGraph, names: tuple[str, ...], *, every: bool) -> list[str]
 
 
 def _sentence(item: Synced, *, dry_run: bool, push: bool) -> str:
-    went = _counted(item.experiments_sent, item.records_sent)
+    went = _both(item.experiments_sent, item.records_sent)
     if dry_run:
         return f"{item.remote}: {went} not sent yet"
-    came = _counted(item.experiments_new, item.records_new)
+    came = _both(item.experiments_new, item.records_new)
     if not push:
         return f"{item.remote}: {came} came in"
     return f"{item.remote}: sent {went}; {came} came in"
 
 
-def _counted(experiments: int, records: int) -> str:
-    pairs = ((experiments, "experiment"), (records, "record"))
-    return " and ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in pairs)
+def _both(experiments: int, records: int) -> str:
+    return f"{counted(experiments, 'experiment')} and {counted(records, 'record')}"
 
 
 def _remarks(item: Synced) -> None:

@@ -21,8 +21,3 @@ def some(names: list[str], limit: int = 3) -> str:
     """Return the first of some names, and how many more there are."""
     more = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number of things: `1 pin`, `2 pins`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.client import ResearchFSClient
 from loopgraph_git.config import Config
 from loopgraph_git.errors import GitError, LockedError, PackError, StoreError
-from loopgraph_git.health.finding import Finding, counted
+from loopgraph_git.health.finding import Finding
 from loopgraph_git.ledger import Ledger
 from loopgraph_git.reconcile import reconcile
+from loopgraph_git.records.texts import counted, tallied
 from loopgraph_git.researchfs.store import Store
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def examine(repo: Repo, config: Config | None) -> Indexed:
         return _bad([str(error)])
     except (GitError, LockedError) as error:
         return _bad([f"cannot catch up with git: {error}"])
-    words = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return Indexed([*packs, Finding("index", f"sound, {words}")], counts["records"])
+    words = f"sound, {tallied(counts)}"
+    return Indexed([*packs, Finding("index", words)], counts["records"])
 
 
 def _packs(repo: Repo, config: Config | None) -> Iterator[Finding]:

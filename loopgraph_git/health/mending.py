@@ -22,10 +22,11 @@ from loopgraph_git.git import hooks as git_hooks
 from loopgraph_git.git.lock import locked
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.health import index, records
-from loopgraph_git.health.finding import Finding, counted, some
+from loopgraph_git.health.finding import Finding, some
 from loopgraph_git.health.settings import read_settings
 from loopgraph_git.health.survey import Survey, at_risk, survey
 from loopgraph_git.loopgraph import LoopGraph
+from loopgraph_git.records.texts import counted
 from loopgraph_git.researchfs.store import Store
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ def _index(repo: Repo) -> Iterator[Finding]:
     except LoopGraphError as error:
         yield Finding("index", f"was not built anew: {error}", ok=False)
     else:
-        yield _fixed("index", f"built anew from git: {counts['records']} records")
+        yield _fixed(
+            "index", f"built anew from git: {counted(counts['records'], 'record')}"
+        )
 
 
 def _rebuilt(repo: Repo) -> dict[str, int]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import LibraryError, LockedError, LoopGraphError
 from loopgraph_git.git import refs, worktree
 from loopgraph_git.git.lock import locked
-from loopgraph_git.health.finding import Finding, counted, some
+from loopgraph_git.health.finding import Finding, some
 from loopgraph_git.library.shelf import Shelf
 from loopgraph_git.loop import leftovers
 from loopgraph_git.loop.journal import Journal
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.errors import RecordError
 from loopgraph_git.git import bulk, refs
 from loopgraph_git.git.notes import NOTE_LIMIT_BYTES
-from loopgraph_git.health.finding import Finding, counted, some
+from loopgraph_git.health.finding import Finding, some
 from loopgraph_git.health.survey import Survey, at_risk
 from loopgraph_git.records import Record
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

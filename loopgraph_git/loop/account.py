@@ -14,6 +14,7 @@ from loopgraph_git.git import refs
 from loopgraph_git.loop import judge
 from loopgraph_git.loop.confirm import first_baseline
 from loopgraph_git.records import Judgement, Kind, Oid
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from loopgraph_git.lab import Lab
@@ -139,7 +140,7 @@ def _counts(item: Account) -> str:
     hours, minutes = divmod(round(item.seconds / 60), 60)
     failed = sum(count for _, count in item.failures)
     return (
-        f"{item.tried} experiments on lg/{item.session}: {len(item.kept)} kept, "
+        f"{counted(item.tried, 'experiment')} on lg/{item.session}: {len(item.kept)} kept, "
         f"{item.discarded} discarded, {failed} did not run; "
         f"{hours} h {minutes:02} min of training"
     )
@@ -160,16 +161,15 @@ def _gain(item: Account) -> list[str]:
 
 
 def _next(item: Account) -> list[str]:
-    lines = ["Next:"]
+    steps = []
     if item.tip != item.start:
         if not item.confirmed:
-            lines.append(
-                f"  git lg experiment --confirm --session {item.session}"
-                "   is the gain real?"
-            )
-        lines.append(f"  git diff {item.start[:7]} lg/{item.session}   what has won")
-    lines.append(f"  git lg log --session {item.session}   every experiment")
-    return lines
+            confirm = f"git lg experiment --confirm --session {item.session}"
+            steps.append((confirm, "is the gain real?"))
+        steps.append((f"git diff {item.start[:7]} lg/{item.session}", "what has won"))
+    steps.append((f"git lg log --session {item.session}", "every experiment"))
+    width = max(len(command) for command, _ in steps)
+    return ["Next:", *(f"  {command:<{width}}   {why}" for command, why in steps)]
 
 
 def _signed(value: float | None) -> str:

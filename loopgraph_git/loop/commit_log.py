@@ -21,6 +21,7 @@ from loopgraph_git.loop import commit_words, committed_logs, history, log_metric
 from loopgraph_git.loop.candidates import Candidate
 from loopgraph_git.loop.log_lines import Problem
 from loopgraph_git.records import Metric
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -236,7 +237,7 @@ class _Reader:
         if strangers:
             self._pass(
                 step,
-                f"{strangers} rows of {added.path} tell of no commit here: import that "
+                f"{counted(strangers, 'row')} of {added.path} of no commit here: import that "
                 "file too",
             )
 

@@ -26,6 +26,7 @@ from loopgraph_git.loop.cells import number_of
 from loopgraph_git.loop.history import Log, Row
 from loopgraph_git.loop.log_lines import Problem
 from loopgraph_git.records import Metric, Oid
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,7 +116,7 @@ def _log(
             if not row.measured
         ),
         session=f"dvc-{baseline.short}",
-        origin=f"{len(rows)} experiments of DVC on {baseline.short}",
+        origin=f"{counted(len(rows), 'experiment')} of DVC on {baseline.short}",
     )
 
 

@@ -26,6 +26,7 @@ from loopgraph_git.git.lock import locked
 from loopgraph_git.ingest.visiting import VISITED
 from loopgraph_git.loop.journal import Journal
 from loopgraph_git.records import Kind
+from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +162,7 @@ def under_way(name: str, journal: Journal) -> str:
     if journal.entry:
         return f"“{journal.entry.subject}” is under way: {again} finishes it"
     done = journal.plan.done if journal.plan else 0
-    return f"was cut off after {done} experiments: {again} goes on"
+    return f"was cut off after {counted(done, 'experiment')}: {again} goes on"
 
 
 def _worktree(lab: Lab, name: str, *, dry_run: bool) -> list[Leftover]:

@@ -7,6 +7,10 @@ characters in them, and a reader is misled by text that runs backwards or has no
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # C0 and C1 controls, soft hyphens, marks and overrides of direction, separators of
 # lines, what has no width, halves of surrogates, tags. The joiners stay: emoji and
@@ -23,6 +27,16 @@ def flat(text: str) -> str:
     if line.isascii() and line.isprintable():
         return line
     return " ".join(HIDDEN.sub("", line).split())
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things: `1 pin`, `2 pins`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def tallied(counts: Mapping[str, int]) -> str:
+    """Return how many there are of each thing that a plural names."""
+    return ", ".join(counted(n, name.removesuffix("s")) for name, n in counts.items())
 
 
 def visible(text: str) -> str:

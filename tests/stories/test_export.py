@@ -81,7 +81,7 @@ def test_stdout_is_a_results_tsv_oldest_first(used):
     assert lines[1].endswith("\tkeep\tStart")
     # these two may have been made in the same second
     assert sorted(line.split("\t")[3] for line in lines[2:]) == ["discard", "keep"]
-    assert "left out 1 experiments" in done.stderr
+    assert "left out 1 experiment without" in done.stderr
 
 
 def test_filters(used):

@@ -156,7 +156,7 @@ def test_whose_row_it_is_must_be_plain(branch):
     branch.commit("Wider", train_py="a", results_tsv=HEADER)
     branch.commit("Deeper", train_py="b", results_tsv=f"{HEADER}HEAD{row}")
     done = branch.toy.lg("import", "night")
-    assert "1 rows of results.tsv tell of no commit here" in done.stderr
+    assert "1 row of results.tsv of no commit here" in done.stderr
     assert branch.values() == {}
 
 

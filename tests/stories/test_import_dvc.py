@@ -62,7 +62,7 @@ def test_experiments_become_results_without_verdicts(toy, dvc):
     )
     done = toy.lg("import", "refs/exps")
     session = f"dvc-{dvc.baseline[:7]}"
-    assert f"1 experiments of session {session}: 1 without a verdict" in done.stdout
+    assert f"1 experiment of session {session}: 1 without a verdict" in done.stdout
     shown = toy.json("show", oid)
     assert (shown["value"], shown["verdict"], shown["status"]) == (0.98, None, "ok")
     assert shown["parent"] == dvc.baseline
@@ -101,7 +101,7 @@ def test_refs_of_its_own_are_passed_over(toy, dvc):
     dvc.save("x", ref="refs/exps/exec/EXEC_BASELINE")
     done = toy.lg("import", "refs/exps")
     assert "refs/exps/celery/failed: passed over" in done.stderr
-    assert "1 experiments" in done.stdout
+    assert "1 experiment of" in done.stdout
 
 
 def test_another_metric_is_asked_for(toy, dvc):

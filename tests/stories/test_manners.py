@@ -51,3 +51,23 @@ def test_before_the_first_commit_the_next_step_is_a_commit(tmp_path):
         done = Toy(tmp_path).lg(*call, code=2 if call == ["check"] else 1)
         assert "no commit yet" in done.stderr
         assert "`git commit`" in done.stderr
+
+
+def test_one_thing_is_no_plural(toy):
+    said = toy.lg("experiment", "-n", "1").stderr
+    assert "1 experiment on lg/main" in said
+    assert "1 experiment on lg/main: " in toy.lg("experiment", "--summary").stdout
+    (toy.root / "log.tsv").write_text(toy.lg("export").stdout)
+    told = toy.lg("import", "log.tsv", "--dry-run").stdout
+    assert "rows of session log" in told
+    (toy.root / "log.tsv").write_text("commit\tval_bpb\tstatus\nabcdef1\t1.0\tkeep\n")
+    assert "1 row of session log" in toy.lg("import", "log.tsv", "--dry-run").stdout
+    own = str(next((toy.root / ".loopgraph" / "packs").glob("*.yml")))
+    assert "1 pack, " in toy.lg("packs", "validate", own).stdout
+
+
+def test_what_to_do_next_stands_in_columns(toy):
+    toy.lg("experiment", "-n", "1")
+    told = toy.lg("experiment", "--summary").stdout
+    steps = told.partition("Next:\n")[2].splitlines()
+    assert len({len(step.rpartition("   ")[0]) for step in steps}) == 1

@@ -157,7 +157,7 @@ def test_a_pack_to_begin_with_is_sound_and_overwrites_nothing(toy):
     below = Toy(toy.root / "sub")
     path = toy.root / ".loopgraph" / "packs" / "ideas.yml"
     assert f"wrote {path}" in below.lg("packs", "new", "ideas").stdout
-    assert "1 packs, 1 methods, 1 recipes: nothing" in (
+    assert "1 pack, 1 method, 1 recipe: nothing" in (
         below.lg("packs", "validate", str(path)).stdout
     )
     assert rows(below)["ideas-example"]["state"] == "applies"
