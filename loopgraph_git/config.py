@@ -123,6 +123,11 @@ def parse_config(text: str, *, origin: str = CONFIG_NAME) -> Config:
     try:
         problem = _refusal(text)
         plain = None if problem else yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f" at line {mark.line + 1}" if mark else ""
+        reason = visible(error.problem or error.context or str(error))
+        raise ConfigError(f"{origin}: not valid YAML{place}: {reason}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         # ValueError: a date or a number that Python cannot hold
         raise ConfigError(f"{origin}: not valid YAML: {visible(str(error))}") from error

@@ -64,7 +64,7 @@ def test_values_are_read():
         ("branches: lg/*", "branches: expected a list of texts"),
         ("results_tsv: 3", "results_tsv: expected true or false"),
         ("- a\n- b", "expected `key: value` lines"),
-        ("a: [", "not valid YAML"),
+        ("goal: x\na: [", "not valid YAML at line 2: "),
         ("!!python/object/apply:os.system [id]", "not valid YAML"),
         ("goal: " + "x" * 70_000, "that is no settings file"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -96,8 +96,8 @@ def experiment(  # noqa: PLR0913  one parameter an option
     """Propose an edit, train it, judge it, remember it; and again.
 
     Works on its own branch lg/SESSION in a worktree of its own: your checkout is not
-    touched. Without -n and --hours it goes on until you stop it. Ctrl-C once ends the
-    bookkeeping; the same command goes on from there.
+    touched. Without -n and --hours it goes on until you stop it. Ctrl-C ends the run
+    under way and keeps the books; the same command goes on from there.
 
     With --confirm nothing new is tried: the winner and the session's first baseline are
     trained again with fresh seeds, in pairs. Exits 1 where the gain is not confirmed.
@@ -115,7 +115,7 @@ def experiment(  # noqa: PLR0913  one parameter an option
         summarise(lab, name, json_=json_)
         return
     if dry_run:
-        preview(lab, name)
+        preview(lab, name, json_=json_)
         return
     require_trust(lab.repo, lab.trusted_config)
     if confirm_:
@@ -190,29 +190,51 @@ def confirming(
     click.get_current_context().exit(0 if verdict.grade == Grade.WIN else 1)
 
 
-def preview(lab: LoopGraph, session: str) -> None:
+def preview(lab: LoopGraph, session: str, *, json_: bool) -> None:
     """Print which recipes apply to the code as it is, and why the others do not."""
     tip = lab.repo.find(refs.session_branch(session)) or lab.repo.oid("HEAD")
     files = gate.editable_files(lab.repo, tip, lab.config)
+    fits, misfits = _stands(lab, tip, files)
+    if json_:
+        whole = {
+            "session": session,
+            "commit": tip,
+            "command": list(lab.config.run),
+            "applies": fits,
+            "does_not": misfits,
+        }
+        render.emit_json("preview", whole)
+        return
+    click.echo(f"would run `{' '.join(lab.config.run)}` on lg/{session}\n")
+    verb = "recipe applies" if len(fits) == 1 else "recipes apply"
+    click.echo(f"{len(fits)} {verb} to {', '.join(files)} at {tip.short}:\n")
+    rows = [(x["method"], render.number(x["score"]), x["title"]) for x in fits]
+    render.table(["method", ">score", "recipe"], rows)
+    if misfits:
+        click.echo(f"\n{len(misfits)} do not:\n")
+        render.table(["method", "why not"], [(x["method"], x["why"]) for x in misfits])
+
+
+def _stands(
+    lab: LoopGraph, tip: Oid, files: dict[str, str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the methods that would be tried, the best first, and the others."""
     answer = lab.rank(goal=lab.config.goal, rev=str(tip))
     methods = {method.id: method for method in lab.methods()}
     stands = fitting.contexts(list(methods.values()), files)
-    fits, misfits = [], []
+    fits: list[dict[str, Any]] = []
+    misfits: list[dict[str, Any]] = []
     for item in answer.ranking:
         method = methods[item.method]
         found = fitting.attempt(method, files, stands[method.id])
         # what lacks something is tried too, later on
         if found.files and item.score > 0:
-            fits.append((method.id, render.number(item.score), method.title))
+            fits.append(
+                {"method": method.id, "score": item.score, "title": method.title}
+            )
         else:
-            misfits.append((method.id, found.why))
-    click.echo(f"would run `{' '.join(lab.config.run)}` on lg/{session}\n")
-    verb = "recipe applies" if len(fits) == 1 else "recipes apply"
-    click.echo(f"{len(fits)} {verb} to {', '.join(files)} at {tip.short}:\n")
-    render.table(["method", ">score", "recipe"], fits)
-    if misfits:
-        click.echo(f"\n{len(misfits)} do not:\n")
-        render.table(["method", "why not"], misfits)
+            misfits.append({"method": method.id, "why": found.why})
+    return fits, misfits
 
 
 @click.command()

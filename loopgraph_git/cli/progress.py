@@ -60,7 +60,6 @@ class Shown(Closing):
         self.metric = metric
         self.quiet = quiet
         self.best: float | None = None
-        self.baseline: float | None = None
         self._subject = ""
         self._ends = 0.0
         self._last = ""
@@ -125,7 +124,6 @@ class Shown(Closing):
         """Show a run of the baseline."""
         shown = render.number(result.value, 6) if result.value else result.status
         self.say(f"baseline: {result.metric} {shown} (seed {result.seed})")
-        self._improve(result.value)
 
     def finished(self, experiment: Experiment, number: int, total: int | None) -> None:
         """Print one line for an experiment."""

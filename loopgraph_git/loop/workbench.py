@@ -137,6 +137,9 @@ class Workbench:
                     f"the baseline {tip.short} does not train ({result.status}: "
                     f"{result.reason}); mend it first:\n{result.excerpt}"
                 )
+            # what is to be beaten is the mean; a single run of it may be a lucky one
+            values = self.values(tip, protocol, platform)
+            self.progress.begin(judge.mean(values) if values else None)
 
     def keep_baseline(self, tip: Oid) -> None:
         """Record that a session's first baseline is kept, where nothing says so yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Toy, git
+from tests.conftest import PREPARE, Toy, git
 
 HUGE = "9" * 30
 
@@ -71,3 +71,21 @@ def test_what_to_do_next_stands_in_columns(toy):
     told = toy.lg("experiment", "--summary").stdout
     steps = told.partition("Next:\n")[2].splitlines()
     assert len({len(step.rpartition("   ")[0]) for step in steps}) == 1
+
+
+def test_a_preview_is_data_too(toy):
+    found = toy.json("experiment", "--dry-run")
+    assert found["session"] == "main"
+    assert found["commit"] == git(toy.root, "rev-parse", "HEAD")
+    assert {item["method"] for item in found["applies"]}
+    assert all(item["why"] for item in found["does_not"])
+
+
+def test_the_best_so_far_is_no_lucky_run_of_the_baseline(toy):
+    # nothing is better than the baseline, whose runs are 1 and 1.001
+    best = PREPARE.replace("4e-3", "1e-3").replace("batch - 8", "batch - 16")
+    (toy.root / "prepare.py").write_text(best)
+    git(toy.root, "commit", "-qam", "Begin at the best")
+    said = toy.lg("experiment", "-n", "1").stderr
+    assert "discard" in said
+    assert "(best 1.000500)" in said
