@@ -76,6 +76,15 @@ class _Group(click.Group):
             know(command)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that is named; a reader that has gone is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # `git lg log | head`; click would exit with 1, and so would a last flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def shell_complete(
         self, ctx: click.Context, incomplete: str
     ) -> list[CompletionItem]:
@@ -138,13 +147,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except BrokenPipeError:
-        # the reader has gone (`git lg log | head`); that is no error
-        sys.stderr.close()
-        code = 0
     except OSError as error:
         # a full disk, a folder that may not be written: nothing of ours to explain
-        click.echo(f"git-lg: {error.filename or 'a file'}: {error.strerror}", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"git-lg: {place}{error.strerror or error}", err=True)
         code = 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("git-lg: interrupted", err=True)

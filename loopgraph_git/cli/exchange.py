@@ -123,6 +123,8 @@ def _read(lab: LoopGraph, source: str, options: _Options) -> list[Log]:
                 "a range such as main..HEAD, or refs/exps"
             )
         return [_read_line(lab, source, line, options)]
+    if path.is_dir():
+        raise UsageError(f"{source} is a folder: give a log in it, or a branch")
     name = "stdin" if source == "-" else path.name
     with click.open_file(source, "rb") as stream:
         return _read_file(lab, stream, name, options)

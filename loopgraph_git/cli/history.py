@@ -35,8 +35,12 @@ def log(limit: int, session: str | None, verdict: str | None, *, json_: bool) ->
     )
     if json_:
         render.emit_json("log", [item.to_dict() for item in found])
-    else:
+    elif found or not (session or verdict):
         render.experiments(found)
+    else:
+        wanted = [f"of session {session}"] * bool(session)
+        wanted += [f"with the verdict {verdict}"] * bool(verdict)
+        click.echo(f"no experiment {' '.join(wanted)}: `git lg log -n 0` lists all")
 
 
 @click.command()
@@ -67,7 +71,7 @@ def show(commit: str, *, json_: bool) -> None:
         "verdict": f"{item.verdict}: {item.reason}" if item.verdict else "",
         item.metric or "metric": render.number(item.value, 6) if item.value else "",
         "runs": str(item.runs),
-        "measured": ", ".join(_ways(records)),
+        "measured": "; ".join(_ways(records)),
         "platform": item.platform,
         "protocol": item.protocol,
     }

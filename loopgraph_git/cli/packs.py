@@ -254,7 +254,7 @@ def _step(step: Operation, lead: str) -> Iterator[str]:
             yield textwrap.indent(str(value).rstrip("\n"), " " * (len(lead) + 4))
 
 
-@packs.command()
+@packs.command(short_help="Say what is wrong with packs, and where.")
 @click.argument("files", nargs=-1, metavar="[FILE...]", type=click.Path())
 def validate(files: tuple[str, ...]) -> None:
     """Say what is wrong with packs: file, line, method, key and what was expected.
@@ -332,7 +332,7 @@ def _knobs(method: Method, given: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-@packs.command()
+@packs.command(short_help="Write a pack to begin with.")
 @click.argument("name", default="mine")
 def new(name: str) -> None:
     """Write a pack to begin with, every key explained, into .loopgraph/packs/.

@@ -144,7 +144,10 @@ def when(seconds: int) -> str:
 def experiments(found: Sequence[Experiment]) -> None:
     """Print experiments as a table."""
     if not found:
-        click.echo("no experiments yet: `git lg experiment -n 1` runs the first")
+        click.echo(
+            "no experiments yet: `git lg experiment -n 1` runs the first, "
+            "`git lg sync` fetches those of others"
+        )
         return
     metric = next((item.metric for item in found if item.metric), "metric")
     headers = ["commit", f">{metric}", ">gain", ">seconds", "verdict", "subject"]

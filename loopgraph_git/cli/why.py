@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -11,11 +13,13 @@ import click
 from loopgraph_git.cli import render
 from loopgraph_git.cli.options import as_json, opened
 from loopgraph_git.git import refs
+from loopgraph_git.git.blame import parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from loopgraph_git.lab import Lab
+    from loopgraph_git.loopgraph import LoopGraph
     from loopgraph_git.provenance import Why
     from loopgraph_git.records import Experiment
     from loopgraph_git.researchfs.provenance import Asked, Cited, Known, Suggested
@@ -46,12 +50,21 @@ def why(what: str, *, json_: bool) -> None:
     Example: git lg why lg/main:train.py:42
     """
     lab = opened()
-    found = lab.why(what)
+    found = lab.why(_from_the_top(lab, what))
     if json_:
         render.emit_json("why", found.to_dict())
         return
     for line in _drawn(_tree(found, lab)):
         click.echo(line)
+
+
+def _from_the_top(lab: LoopGraph, what: str) -> str:
+    """Return a line of `./file` or `../file` by the path from the top, as git has it."""
+    place = parse_place(what)
+    if place is None or not place.path.startswith(("./", "../")):
+        return what
+    path = Path(os.path.relpath(place.path, lab.repo.root)).as_posix()
+    return f"{place.rev}:{path}:{place.number}"
 
 
 def _tree(found: Why, lab: Lab) -> _Node:

@@ -45,6 +45,14 @@ def blame(repo: Repo, place: Place) -> Line:
     Raises UsageError for a file or a line that is not there.
     """
     commit = repo.oid(place.rev)
+    where = f"{place.path}:{place.number} at {place.rev}"
+    if not place.number:
+        raise UsageError(f"{where}: lines count from 1")
+    if not repo.maybe("ls-tree", "-z", commit, "--", place.path):
+        raise UsageError(
+            f"{where}: no such file: `git ls-tree -r --name-only {place.rev}` lists "
+            "those that there are, by their paths from the top"
+        )
     try:
         out = repo.text(
             # commits that the user's settings pass over wrote lines all the same
@@ -53,9 +61,7 @@ def blame(repo: Repo, place: Place) -> Line:
         )  # fmt: skip
     except GitError as error:
         said = str(error).removeprefix("git blame: ").removeprefix("fatal: ")
-        raise UsageError(
-            f"{place.path}:{place.number} at {place.rev}: {said}"
-        ) from error
+        raise UsageError(f"{where}: {said}") from error
     lines = out.split("\n")
     text = next((line[1:] for line in lines if line.startswith("\t")), "")
     return Line(place.path, place.number, text, Oid(lines[0].split(" ")[0]))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import GitError, UsageError
 from loopgraph_git.git.repo import Repo, create_bare
 from loopgraph_git.records import Oid
-from loopgraph_git.records.texts import HIDDEN
+from loopgraph_git.records.texts import HIDDEN, flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,6 +32,7 @@ _GITHUB = re.compile(
 _URL = re.compile(
     r"(?P<url>(?:https?|file|ssh)://(?:[^\s@/]+@)?[^\s@]+)(?:@(?P<rev>[^\s@]+))?"
 )
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LOGIN = re.compile(r"(?<=//)[^/\s]*@")
 _REV = re.compile(r"(?![-/.])[\w./+-]{1,200}(?<![/.])")
 _SHORT = re.compile(r"[0-9a-f]{7,39}\Z")
@@ -53,6 +54,12 @@ class Address:
         """The name of the repository, whichever version, and without a password."""
         own = self.url.startswith(f"{_BASE}/")
         return f"github:{self.name}" if own else without_login(self.url)
+
+    @property
+    def title(self) -> str:
+        """The name as people write it: `my repo`, not `my%20repo`."""
+        raw = _ESCAPED.sub(lambda it: bytes.fromhex(it[1].decode()), self.name.encode())
+        return flat(raw.decode("utf-8", "replace"))
 
     def __str__(self) -> str:
         return f"{self.key}@{self.rev}" if self.rev else self.key

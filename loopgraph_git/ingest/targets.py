@@ -89,7 +89,7 @@ def _id(text: str) -> ArxivId:
     found = find_id(text)
     if found is None:
         raise UsageError(
-            f"{text!r} is no id of arXiv: they look like 2002.05202, 2002.05202v1 or "
+            f"{text}: no id of arXiv: they look like 2002.05202, 2002.05202v1 or "
             "cs/0112017"
         )
     return found
@@ -111,8 +111,8 @@ def _repository(text: str) -> Repository:
         )
     if address is None:
         raise UsageError(
-            f"{text!r} is nothing that can be taken in: give arxiv:ID, search:WORDS, a "
-            "file or a folder that exists, github:OWNER/NAME, or a file:// repository"
+            f"{text or 'an empty target'}: nothing that can be taken in: give arxiv:ID, "
+            "search:WORDS, a file or a folder that exists, github:OWNER/NAME, or a file:// repository"
         )
     # an address may have a password in it, a name has none
     return Repository(named(address), address)

@@ -45,7 +45,7 @@ def look(library: Path, address: Address) -> Snapshot:
 def paper_of(address: Address, version: str = "") -> Paper:
     """Return a repository as a source of knowledge; a version is a commit."""
     url = f"https://github.com/{address.name}" if address.key.startswith("github:") else ""  # fmt: skip
-    return Paper(key=address.key, title=address.name, url=url, version=version)
+    return Paper(key=address.key, title=address.title, url=url, version=version)
 
 
 def read(library: Path, address: Address, found: Snapshot) -> Document:
@@ -53,4 +53,4 @@ def read(library: Path, address: Address, found: Snapshot) -> Document:
     files = {file.path: file for file in found.files}
     names, left_out = chosen({path: file.size for path, file in files.items()})
     held = contents(place(library, address), [files[name] for name in names])
-    return read_repository(held, address.name, left_out=left_out)
+    return read_repository(held, address.title, left_out=left_out)

@@ -32,6 +32,12 @@ def test_addresses_that_people_write(text, name, url, rev):
     assert found.url == (url or text)
 
 
+def test_a_title_is_what_people_write():
+    found = find_address("file:///tmp/mein%20r%C3%AApo%1b/%E2%9C%93")
+    assert found is not None
+    assert found.title == "mein rêpo/✓"
+
+
 def test_an_address_is_named_without_its_password():
     found = find_address("https://ada:secret@x.org/a/b")
     assert found is not None

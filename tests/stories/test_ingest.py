@@ -125,7 +125,7 @@ def test_one_bad_target_stops_no_other(toy, lg):
     (toy.root / "a.md").write_text("# A\nx")
     done = lg("ingest", "2104.99999", "nothing.pdf", NAME, "a.md", "search:", code=1)
     assert "git-lg: 2104.99999: arXiv:2104.99999: arXiv knows no" in done.stderr
-    assert "git-lg: nothing.pdf: 'nothing.pdf' is nothing that can" in done.stderr
+    assert "git-lg: nothing.pdf: nothing that can" in done.stderr
     assert "2 sources" in done.stdout
     assert "3 failed" in done.stdout
     items = json.loads(lg("ingest", "--json", NAME, "gone.md", code=1).stdout)["items"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from tests.conftest import PREPARE, Toy, git
+from tests.conftest import PREPARE, SOURCE, Toy, git
 
 HUGE = "9" * 30
 
@@ -89,3 +93,70 @@ def test_the_best_so_far_is_no_lucky_run_of_the_baseline(toy):
     said = toy.lg("experiment", "-n", "1").stderr
     assert "discard" in said
     assert "(best 1.000500)" in said
+
+
+def test_a_filter_that_leaves_nothing_is_named(toy):
+    toy.lg("experiment", "-n", "1")
+    said = toy.lg("log", "--session", "nope", "--verdict", "crash").stdout
+    assert said.startswith("no experiment of session nope with the verdict crash: ")
+
+
+def run(toy: Toy, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command.replace("LG", f"{sys.executable} -m loopgraph_git")],
+        cwd=toy.root,
+        env={**os.environ, **SOURCE, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_reader_that_has_gone_is_no_error(toy):
+    # more than a pipe holds
+    done = run(toy, "LG packs list --json | head -n 1; exit ${PIPESTATUS[0]}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
+
+
+def test_a_disk_that_is_full_is_named(toy):
+    done = run(toy, "LG packs list > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "git-lg: No space left on device\n"
+
+
+def test_ctrl_c_while_we_are_loaded_is_no_traceback(toy, tmp_path):
+    early = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "click.py").write_text(early)
+    done = run(toy, "LG log", PYTHONPATH=f"{tmp_path}:{SOURCE['PYTHONPATH']}")
+    assert done.returncode == 130
+    assert done.stderr == "git-lg: interrupted\n"
+
+
+def test_a_folder_is_no_log(toy):
+    assert "is a folder" in toy.lg("import", ".", code=2).stderr
+
+
+def test_a_target_is_named_once(toy):
+    said = toy.lg("ingest", "missing.pdf", code=1).stderr
+    assert said.count("missing.pdf") == 1
+    assert "an empty target: " in toy.lg("ingest", "", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train.py:0", "lines count from 1"),
+        ("nope.py:1", "no such file: `git ls-tree"),
+        ("train.py:999", "has only"),
+    ],
+)
+def test_a_line_that_is_not_there_is_told_why(toy, line, words):
+    assert words in toy.lg("why", line, code=2).stderr
+
+
+def test_a_line_can_be_named_from_a_folder_below(toy):
+    below = Toy(toy.root / "notes")
+    below.root.mkdir()
+    assert "import json" in below.lg("why", "../train.py:1").stdout
+    found = below.json("why", "HEAD:../train.py:1")
+    assert found["line"]["path"] == "train.py"
