@@ -7,6 +7,11 @@ import re
 from datetime import UTC, datetime
 
 _LAST_SECOND = 253_402_300_799
+_MEMORY_UNITS = {"g": 1024.0, "m": 1.0, "k": 1 / 1024}
+_MEMORY = re.compile(r"([\d.,]+)\s*([GMK])i?B\Z", re.IGNORECASE)
+_DURATION = re.compile(
+    r"(?:(\d+)\s*h)?\s*(?:(\d+)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s(?:ec)?)?\Z"
+)
 # 20260311 is a day, and no time of 1970
 _DAY = re.compile(r"20\d{2}[01]\d[0-3]\d\Z")
 # a point after the commas shows that they only part thousands
@@ -34,6 +39,27 @@ def _moment(text: str) -> int | None:
         return None
     seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
     return seconds if seconds > 0 else None
+
+
+def memory_of(text: str, unit_mb: float) -> float | None:
+    """Return an amount of memory in MiB, by its own unit or else by `unit_mb`."""
+    match = _MEMORY.match(text)
+    number = number_of(match[1] if match else text)
+    if match:
+        unit_mb = _MEMORY_UNITS[match[2].lower()]
+    return None if number is None or number < 0 else number * unit_mb
+
+
+def seconds_of(text: str) -> float | None:
+    """Return a duration in seconds: `312`, `312.5s`, `5m 12s`, `1h5m`."""
+    number = number_of(text)
+    if number is not None:
+        return max(0.0, number)
+    match = _DURATION.match(text.strip()) if text.strip() else None
+    if match is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def names_in(text: str) -> tuple[str, ...]:

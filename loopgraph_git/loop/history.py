@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import refs
 from loopgraph_git.loop import log_columns, log_lines, log_metric
-from loopgraph_git.loop.cells import names_in, number_of, time_of
+from loopgraph_git.loop.cells import names_in, time_of
+from loopgraph_git.loop.log_cells import Cells, Unreadable, Untold
 from loopgraph_git.loop.log_lines import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loopgraph_git.loop.log_columns import Columns
-
-_NOTHING = {"", "-", "--", "\u2013", "\u2014", "n/a", "#n/a", "na", "none", "null", "fail",
-            "failed", "crash", "error", "oom", "timeout", "diverged", "nan", "inf",
-            "+inf", "-inf", "infinity", "-infinity", "unknown", "tbd",
-            "skipped"}  # fmt: skip
-_SHORT = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +74,6 @@ class Log:
     passed: tuple[Problem, ...] = ()
     session: str = ""
     origin: str = ""
-
-
-class _Unreadable(Exception):  # noqa: N818  becomes a Problem, never an error
-    """Why a row cannot be read."""
-
-
-class _Untold(Exception):  # noqa: N818  as above
-    """Why a row, which can be read, tells of no experiment's outcome."""
 
 
 def read_log(
@@ -193,9 +180,9 @@ class _Reader:
             try:
                 if not self.turned(line, wanted):
                     rows.append(self.row(line, number))
-            except _Unreadable as error:
+            except Unreadable as error:
                 problems.append(Problem(line.number, str(error)))
-            except _Untold as error:
+            except Untold as error:
                 passed.append(Problem(line.number, str(error)))
         return rows, problems, passed
 
@@ -209,10 +196,10 @@ class _Reader:
             other = log_columns.from_header(cells, wanted)
         except UsageError as error:
             self._strange = True
-            raise _Unreadable(f"another header: {error}") from error
+            raise Unreadable(f"another header: {error}") from error
         self._strange = other.names[other.metric] != columns.names[columns.metric]
         if self._strange:
-            raise _Unreadable(
+            raise Unreadable(
                 f"a header with another metric, {other.names[other.metric]}"
             )
         self.columns = other
@@ -220,120 +207,32 @@ class _Reader:
 
     def row(self, line: Line, number: int) -> Row:
         if self._strange:
-            raise _Unreadable("below a header that does not fit: make it another file")
-        cells = self._fitted(line)
-        columns = self.columns
-        verdict, ending = self._verdict(cells), self._ending(cells)
-        word = cells[columns.status].strip()
+            raise Unreadable("below a header that does not fit: make it another file")
+        cells = Cells.of(line, self.columns)
+        verdict, ending = cells.verdict(), cells.ending()
         crashed = verdict is Judgement.CRASH or ending not in (None, Status.OK)
-        value = self._value(cells, crashed=crashed)
-        metrics = self._metrics(cells)
+        value = cells.value(self.metric, crashed=crashed)
+        metrics = cells.metrics()
         if value is not None and crashed:
             # a run that crashed has no value that counts; what it showed is kept
             metrics, value = {self.metric.name: value, **metrics}, None
-        commit = self._cell(cells, columns.commit)
+        columns = self.columns
+        commit = cells.at(columns.commit)
         return Row(
             line=line.number,
             number=number,
-            name=commit or self._cell(cells, columns.run),
+            name=commit or cells.at(columns.run),
             commit=commit,
             verdict=verdict,
-            word=word,
+            word=cells.at(columns.status),
             ending=ending,
             value=value,
-            description=" ".join(self._cell(cells, columns.description).split()),
-            memory_mb=self._memory(cells),
-            seconds=max(0.0, number_of(self._cell(cells, columns.seconds)) or 0.0),
+            description=" ".join(cells.at(columns.description).split()),
+            memory_mb=cells.memory_mb(),
+            seconds=cells.seconds(),
             metrics=metrics,
             raw=line.raw,
-            session=self._cell(cells, columns.session),
-            time=time_of(self._cell(cells, columns.time)),
-            methods=names_in(self._cell(cells, columns.methods)),
+            session=cells.at(columns.session),
+            time=time_of(cells.at(columns.time)),
+            methods=names_in(cells.at(columns.methods)),
         )
-
-    def _fitted(self, line: Line) -> list[str]:
-        """Return as many cells as columns, where it is plain how; else say so.
-
-        Only a free text in the last column may have been cut or torn: anywhere else
-        a missing or surplus cell shifts others into the wrong column.
-        """
-        names = self.columns.names
-        cells, surplus = line.cells, len(line.cells) - len(names)
-        last = self.columns.description == len(names) - 1
-        if surplus > 0 and last:
-            return [*cells[: len(names) - 1], " ".join(cells[len(names) - 1 :])]
-        if surplus == -1 and last:
-            return [*cells, ""]
-        if surplus > 0 and not any(cell.strip() for cell in cells[len(names) :]):
-            return cells[: len(names)]
-        if surplus:
-            raise _Unreadable(
-                f"{len(cells)} cells where there are {len(names)} columns: "
-                f"{line.raw[:_SHORT]!r}"
-            )
-        if line.torn and number_of(cells[-1]) is not None:
-            raise _Unreadable(
-                "the file ends in this number: is the line still being written? End "
-                "it with a newline"
-            )
-        return cells
-
-    def _ending(self, cells: list[str]) -> Status | None:
-        """Return how the run ended, where a column of its own says it."""
-        word = self._cell(cells, self.columns.ending).lower()
-        known = {str(item): item for item in Status}
-        # `done` and the like are said by the verdict, or by nobody
-        return known.get(word)
-
-    def _verdict(self, cells: list[str]) -> Judgement | None:
-        word = cells[self.columns.status].strip()
-        verdict = self.columns.judgement_of(word)
-        if not word and self.columns.ending is not None:
-            if self._ending(cells) is None:
-                raise _Untold("neither a run nor a verdict is told of it")
-            return None
-        if verdict is None and not log_columns.has_only_run(word):
-            raise _Unreadable(
-                f"status {word[:_SHORT]!r} is no known verdict such as keep, discard "
-                "or crash"
-            )
-        return verdict
-
-    def _value(self, cells: list[str], *, crashed: bool) -> float | None:
-        named = self._cell(cells, self.columns.metric_name)
-        if named not in ("", self.metric.name):
-            raise _Unreadable(
-                f"measured by {named[:_SHORT]!r}, not {self.metric.name}: import it "
-                "with `--metric`"
-            )
-        text = cells[self.columns.metric].strip()
-        if text.lower() in _NOTHING:
-            return None
-        value = number_of(text)
-        if value is None:
-            raise _Unreadable(f"{self.metric.name} {text[:_SHORT]!r} is not a number")
-        if log_columns.says_nothing(self.metric, value, crashed=crashed):
-            return None
-        if log_columns.is_impossible(self.metric, value):
-            raise _Unreadable(
-                f"{self.metric.name} {text[:_SHORT]} is out of bounds: no run can "
-                "have measured it"
-            )
-        return value
-
-    def _memory(self, cells: list[str]) -> float | None:
-        amount = number_of(self._cell(cells, self.columns.memory))
-        return amount * self.columns.memory_unit_mb if amount and amount > 0 else None
-
-    def _metrics(self, cells: list[str]) -> dict[str, float | str]:
-        found: dict[str, float | str] = {}
-        for name, place in self.columns.others.items():
-            text = cells[place].strip()
-            number = number_of(text)
-            if text:
-                found[name] = text[:_SHORT] if number is None else number
-        return found
-
-    @staticmethod
-    def _cell(cells: list[str], place: int | None) -> str:
-        return "" if place is None else cells[place].strip()

@@ -323,6 +323,43 @@ def test_shifted_columns_are_reported():
     assert "6 cells where there are 5 columns" in problem(text).reason
 
 
+def test_a_verdict_in_the_column_of_the_memory_shows_a_missing_cell():
+    found = problem(HEADER + "abc\t1.02\tdiscard\tbaseline\n")
+    assert "a verdict, 'discard', where the memory belongs" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("cell", "mb"),
+    [("44.0 GB", 44 * 1024), ("44GiB", 44 * 1024), ("512 MB", 512), ("2048 kb", 2),
+     ("44", 44 * 1024), ("-", None), ("n/a", None)],
+)  # fmt: skip
+def test_memory_with_its_unit(cell, mb):
+    row = only(HEADER + f"abc\t0.9\t{cell}\tkeep\tx\n")
+    assert (row.memory_mb, row.metrics) == (mb, {})
+
+
+@pytest.mark.parametrize(
+    ("cell", "seconds"),
+    [("312.5", 312.5), ("300s", 300), ("5m 12s", 312), ("1h5m", 3900), ("2 min", 120)],
+)
+def test_durations(cell, seconds):
+    row = only(f"commit,accuracy,seconds,status\nabc,0.5,{cell},keep\n")
+    assert (row.seconds, row.metrics) == (seconds, {})
+
+
+def test_what_cannot_be_read_of_a_cell_is_kept_as_it_stands():
+    row = only(
+        "commit,accuracy,memory_gb,seconds,date,status\n"
+        "abc,0.5,~44,about an hour,08/03/2026,keep\n"
+    )
+    assert (row.memory_mb, row.seconds, row.time) == (None, 0, None)
+    assert row.metrics == {
+        "memory_gb": "~44",
+        "seconds": "about an hour",
+        "date": "08/03/2026",
+    }
+
+
 def test_a_newline_in_a_description_is_reported():
     log = read(HEADER + "abc\t0.9\t1.0\tkeep\ta\nand more\n")
     assert len(log.rows) == 1
