@@ -18,7 +18,7 @@ from loopgraph_git.records.texts import counted
 if TYPE_CHECKING:
     from loopgraph_git.loop.adopt import Adopted
     from loopgraph_git.loop.history import Log
-    from loopgraph_git.loop.log_lines import Problem
+    from loopgraph_git.loop.log_table import Problem
     from loopgraph_git.loopgraph import LoopGraph
 
 _DIRECTIONS = [str(item) for item in Direction]

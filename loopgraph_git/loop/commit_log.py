@@ -19,7 +19,7 @@ from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
 from loopgraph_git.loop import commit_words, committed_logs, history, log_metric
 from loopgraph_git.loop.candidates import Candidate
-from loopgraph_git.loop.log_lines import Problem
+from loopgraph_git.loop.log_table import Problem
 from loopgraph_git.records import Metric
 from loopgraph_git.records.texts import counted
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
 from loopgraph_git.loop.history import read_log
-from loopgraph_git.loop.log_lines import Problem, read_text
+from loopgraph_git.loop.log_lines import read_text
+from loopgraph_git.loop.log_table import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,11 +14,11 @@ from loopgraph_git.git import refs
 from loopgraph_git.loop import log_columns, log_lines, log_metric
 from loopgraph_git.loop.cells import names_in, time_of
 from loopgraph_git.loop.log_cells import Cells, Unreadable, Untold
-from loopgraph_git.loop.log_lines import Line, Problem
+from loopgraph_git.loop.log_table import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from loopgraph_git.loop.log_columns import Columns
 
@@ -94,7 +94,7 @@ def read_log(
     try:
         table = log_lines.split(text)
         wanted = metric or table.said.get("metric", "")
-        columns, rows = _columns(table.lines, wanted)
+        columns, rows = _columns(table.lines, wanted, known)
         way = direction or log_columns.read_direction(table.said.get("direction", ""))
         decides, stated = log_metric.metric_of(
             columns, rows, wanted=wanted, way=way, known=known
@@ -143,22 +143,22 @@ def by_session(log: Log, usual: str, *, only: bool = False) -> list[Log]:
     return [replace(logs[0], problems=log.problems, passed=log.passed), *logs[1:]]
 
 
-def _columns(lines: tuple[Line, ...], wanted: str) -> tuple[Columns, list[Line]]:
+def _columns(
+    lines: tuple[Line, ...], wanted: str, known: Metric
+) -> tuple[Columns, list[Line]]:
     """Return the columns, and the lines below the header if there is one."""
     if not lines:
         raise UsageError("no rows in it: is it an experiment log?")
     first = lines[0].cells
-    if log_columns.is_header(first):
-        return _by_header(first, lines[1:], wanted), list(lines[1:])
-    return log_columns.without_header(first), list(lines)
-
-
-def _by_header(header: list[str], rows: Sequence[Line], wanted: str) -> Columns:
-    """Return the columns of a header, where the rows may say what their number is."""
-    told = log_metric.names_told(header, rows)
-    if any(map(log_columns.is_nameless, header)):
-        return log_columns.from_header(header, "" if wanted in told else wanted)
-    return log_columns.from_header(header, wanted or "".join(told[:1]))
+    # objects of JSON name their cells, on no line of the file
+    if lines[0].number and not log_columns.is_header(first):
+        return log_columns.without_header(first), list(lines)
+    told = log_metric.names_told(first, lines[1:])
+    if wanted in told and any(map(log_columns.is_nameless, first)):
+        wanted = ""
+    elif not wanted and not told and known.name in map(log_columns.plain, first):
+        wanted = known.name
+    return log_columns.from_header(first, wanted, told), list(lines[1:])
 
 
 class _Reader:

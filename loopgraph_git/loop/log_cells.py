@@ -11,7 +11,7 @@ from loopgraph_git.records import Judgement, Status
 
 if TYPE_CHECKING:
     from loopgraph_git.loop.log_columns import Columns
-    from loopgraph_git.loop.log_lines import Line
+    from loopgraph_git.loop.log_table import Line
     from loopgraph_git.records import Metric
 
 _NOTHING = {"", "-", "--", "\u2013", "\u2014", "n/a", "#n/a", "na", "none", "null", "fail",

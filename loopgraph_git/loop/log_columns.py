@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 _COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "hash",
             "sha", "revision")  # fmt: skip
 _IDS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "iteration",
-        "iter", "id", "#", "experiment", "exp", "tag", "name")  # fmt: skip
+        "iter", "id", "#", "cycle", "round", "step", "attempt", "item", "experiment", "exp", "tag",
+        "name")  # fmt: skip
 # columns that hold yes or no
 _FLAGS = ("kept", "accepted")
 _STATUSES = ("verdict", "decision", *_FLAGS, "status", "outcome", "result")
 _ENDS = ("run_status", "status")
-_WORDS = ("description", "desc", "summary", "change", "changes", "what_was_tried", "idea", "notes", "note",
-          "comment", "message", "hypothesis", "experiment")  # fmt: skip
+_WORDS = ("description", "desc", "summary", "change", "changes", "what_was_tried",
+          "idea", "notes", "note", "comment", "message", "hypothesis",
+          "experiment")  # fmt: skip
 _MEMORIES = {"memory_gb": 1024.0, "peak_memory_gb": 1024.0, "vram_gb": 1024.0,
              "peak_vram_gb": 1024.0, "mem_gb": 1024.0, "memory_mb": 1.0,
              "peak_memory_mb": 1.0, "peak_vram_mb": 1.0, "vram_mb": 1.0}  # fmt: skip
@@ -41,9 +43,19 @@ _WAYS = ("metric_direction",)
 _DERIVED = frozenset({"runs", "delta", "noise", "baseline", "reason", "protocol",
                       "platform", "tree", "parent", "proposer", "retrieval", "tokens",
                       "excerpt"})  # fmt: skip
+# what has one of these names is measured, and decides where nothing else does
 _LOWER = re.compile(r"(^|_)(bpb|bpc|loss|nll|fid|ppl|perplexity|rmse|mse|mae)(_|\Z)")
 _HIGHER = re.compile(
     r"(^|_)(acc|accuracy|score|reward|elo|win_?rate|sharpe|tflops|mfu|bleu|f1|auc)(_|\Z)"
+)
+# these tell which way a number improves, and not that it is the one that decides
+_COSTS = re.compile(
+    r"(^|_)(wer|cer|logloss|latency|error_rate|error|err|mape|brier)(_|\Z)"
+    r"|(?<!_per)_(ns|us|ms)\Z|^(ns|us|ms)_per_"
+)
+_YIELDS = re.compile(
+    r"(^|_)(pass_rate|success_rate|throughput|tps|iou|map\d*|psnr|ssim|elbo|loglik"
+    r"|log_likelihood|recall|precision)(_|\Z)|(tok|token|tokens|_per)_(s|sec|second)\Z"
 )
 _BOUNDED = re.compile(r"(^|_)(bpb|bpc|loss|nll)(_|\Z)")
 _RELATIVE = re.compile(r"(^|_)(delta|gain|best|baseline|prev|previous|vs|diff)(_|\Z)")
@@ -57,13 +69,16 @@ _DIRECTIONS = {
     "max": Direction.HIGHER,
     "maximize": Direction.HIGHER,
 }
+_CLAIMED = {*_COMMITS, *_IDS, *_STATUSES, *_ENDS, *_WORDS, *_MEMORIES, *_SECONDS,
+            *_TIMES, *_METRIC_NAMES, *_WAYS, *_DERIVED, "session",
+            "methods"}  # fmt: skip
 _VOCABULARY = {
     Judgement.KEEP: "keep kept best new_best baseline pass passed accept accepted "
     "promote promoted champion new_champion",
     Judgement.DISCARD: "discard discarded revert reverted reject rejected kill killed "
     "no_op size_violation constraint_violated checks_failed gate_fail gate_failed",
     Judgement.CRASH: "crash crashed fail failed oom timeout nan diverged infra "
-    "rate_limited hook_blocked metric_error build_failed server_failed "
+    "rate_limited hook_blocked error errored exception metric_error build_failed server_failed "
     "benchmark_failed",
     Judgement.RETEST: "retest tentative support repair verify contender done",
 }
@@ -110,10 +125,6 @@ class Columns:
         """How many MiB one unit of the memory column is."""
         return 1.0 if self.memory is None else _MEMORIES[self.names[self.memory]]
 
-    def place_of(self, name: str) -> int | None:
-        """Return where a column stands, None where the log has none of that name."""
-        return _first(self.names, (name,))
-
     def judgement_of(self, word: str) -> Judgement | None:
         """Return the verdict that a word means in the column of verdicts."""
         if self.names[self.status] in _FLAGS and _bare(word) in _YES | _NO:
@@ -136,8 +147,8 @@ class Columns:
 
 
 def plain(name: str) -> str:
-    """Return the name of a column as it is compared: lower case, underscores."""
-    return re.sub(r"[\s-]+", "_", name.strip().lower())
+    """Return the name of a column as it is compared: `Memory (GB)` is memory_gb."""
+    return re.sub(r"[\s()\[\]-]+", "_", name.lower()).strip("_")
 
 
 def has_verdict(cells: Iterable[str]) -> bool:
@@ -152,14 +163,18 @@ def is_header(cells: Sequence[str]) -> bool:
     # `kept` is a verdict too: where a number stands beside it, it is one
     is_row = any(number_of(cell) is not None for cell in cells)
     verdicts = set(_STATUSES) - (set(_FLAGS) if is_row else set())
-    return bool(names & verdicts) and bool(names & known)
+    return bool(names & verdicts) and any(
+        name in known or _is_metric(name) for name in names
+    )
 
 
-def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
+def from_header(
+    cells: Sequence[str], wanted: str = "", told: Sequence[str] = ()
+) -> Columns:
     """Return the columns that a header names; raises UsageError without a metric.
 
-    `wanted` is the name of the metric; without it the names are looked through for
-    one that is known to be a metric.
+    `wanted` is the name of the metric. Without it the number is the one that rows give
+    the names `told` to, else the names are looked through for that of a metric.
     """
     names = tuple(map(plain, cells))
     status = _first(names, _STATUSES)
@@ -170,12 +185,15 @@ def from_header(cells: Sequence[str], wanted: str = "") -> Columns:
         )
     commit, run = _first(names, _COMMITS), _first(names, _IDS)
     description = _first(names, _WORDS)
-    metric, ending = _metric_column(names, wanted), _first(names, _ENDS)
-    named = _first(names, _METRIC_NAMES) if is_nameless(names[metric]) else None
+    metric, ending = _metric_column(names, wanted, told), _first(names, _ENDS)
+    for place in (status, metric):
+        if names.count(names[place]) > 1:
+            raise UsageError(f"two columns are called {names[place]}: rename one")
+    named = place_of_name(names) if is_nameless(names[metric]) else None
     return Columns(
         names=names,
         metric=metric,
-        metric_name=None if named == metric else named,
+        metric_name=named,
         way=_first(names, _WAYS),
         status=status,
         ending=None if ending == status else ending,
@@ -206,13 +224,17 @@ def _first(names: tuple[str, ...], wanted: Sequence[str]) -> int | None:
     return next((names.index(name) for name in wanted if name in names), None)
 
 
-def _metric_column(names: tuple[str, ...], wanted: str) -> int:
+def _metric_column(names: tuple[str, ...], wanted: str, told: Sequence[str]) -> int:
     nameless = [name for name in _NAMELESS if name in names]
+    wanted = wanted if wanted or nameless else "".join(told[:1])
     found = [*(name for name in names if wanted and name == plain(wanted)), *nameless]
-    if not wanted and not ("metric_name" in names and nameless):
-        known = [x for x in names if direction_of(x) and not _RELATIVE.search(x)]
+    if not (wanted or (told and nameless)):
+        known = [x for x in names if _is_metric(x) and not _RELATIVE.search(x)]
         # the loss on held-out data decides, whatever else was written down
         found = [*(x for x in known if x.startswith("val")), *found, *known]
+        # where nothing else is left, nothing else can be meant
+        left = [x for x in names if x not in _CLAIMED]
+        found += left if len(left) == 1 else []
     if not found:
         raise UsageError(
             f"no column of {', '.join(names)[:200]} is {wanted or 'a known metric'}: "
@@ -221,9 +243,20 @@ def _metric_column(names: tuple[str, ...], wanted: str) -> int:
     return names.index(found[0])
 
 
+def _is_metric(name: str) -> bool:
+    return bool(_LOWER.search(plain(name)) or _HIGHER.search(plain(name)))
+
+
 def is_beyond_doubt(name: str) -> bool:
     """Say whether a name leaves no doubt: a loss, or the like, on held-out data."""
-    return plain(name).startswith("val") and direction_of(name) is not None
+    return plain(name).startswith("val") and _is_metric(name)
+
+
+def place_of_name(header: Sequence[str]) -> int | None:
+    """Return which column says what the number of a row is, None where none does."""
+    names = tuple(map(plain, header))
+    number = next((name for name in _NAMELESS if name in names), "")
+    return _first(names, [name for name in _METRIC_NAMES if name != number])
 
 
 def is_nameless(name: str) -> bool:
@@ -233,9 +266,11 @@ def is_nameless(name: str) -> bool:
 
 def direction_of(name: str) -> Direction | None:
     """Return which way a metric improves, as far as its name tells."""
-    if _LOWER.search(plain(name)):
+    name = plain(name)
+    if _LOWER.search(name) or _COSTS.search(name):
         return Direction.LOWER
-    return Direction.HIGHER if _HIGHER.search(plain(name)) else None
+    rises = _HIGHER.search(name) or _YIELDS.search(name)
+    return Direction.HIGHER if rises else None
 
 
 def read_direction(word: str) -> Direction | None:

@@ -3,57 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop import log_markdown
-from loopgraph_git.loop.log_columns import has_verdict, is_header
+from loopgraph_git.loop import log_json, log_markdown
+from loopgraph_git.loop.log_columns import is_header
+from loopgraph_git.loop.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 _COMMENT = re.compile(
     r"#+\s*(?:metric[ _-]?)?([A-Za-z]+)\s*[:=]\s*(\S+)", re.IGNORECASE
 )
-_CONFIG = {"metricName": "metric_name", "metric_name": "metric_name",
-           "bestDirection": "metric_direction",
-           "metric_direction": "metric_direction"}  # fmt: skip
 _QUOTED_LINES = 20
-_SHORT = 80
+# so many lines of words may stand above a header
+_WORDS = 50
+_DECIMAL = re.compile(r"\A([+-]?\d+),(\d+)\Z")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SIZE_LIMIT = 32 * 1024 * 1024
-
-
-class Problem(NamedTuple):
-    """What could not be read, and why: a line, by its number, or a commit."""
-
-    line: int | str
-    reason: str
-
-
-class Line(NamedTuple):
-    """The cells of one row, the line they begin on, and the text they come from.
-
-    A line that the file ends in may be torn: somebody may still be writing it.
-    """
-
-    number: int
-    cells: list[str]
-    raw: str
-    torn: bool = False
-
-
-class Table(NamedTuple):
-    """The rows of a log (a header is the first), and what comments say of them.
-
-    `said` may hold `metric` and `direction`. `passed` are lines of another kind.
-    """
-
-    lines: tuple[Line, ...]
-    said: Mapping[str, str]
-    problems: tuple[Problem, ...]
-    passed: tuple[Problem, ...] = ()
 
 
 def read_text(stream: IO[bytes], name: str) -> str:
@@ -72,12 +41,23 @@ def read_text(stream: IO[bytes], name: str) -> str:
     # a zero byte in a later line is one bad line; in the first, no text at all
     if b"\0" in content.partition(b"\n")[0]:
         raise UsageError(f"{name} is no text: save it as UTF-8")
-    return content.decode("utf-8", "replace")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return "".join(map(_decoded, content.splitlines(keepends=True)))
+
+
+def _decoded(line: bytes) -> str:
+    """Return a line, in what Windows wrote before UTF-8 where it is not that."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace")
 
 
 def split(text: str) -> Table:
     """Split a log into rows of cells; raises UsageError for what is no table."""
-    lines, problems = _numbered(text)
+    lines, problems = _numbered(_COLOUR.sub("", text))
     said: dict[str, str] = {}
     kept = []
     for number, row in lines:
@@ -111,18 +91,35 @@ def _table(kept: list[tuple[int, str]], said: dict[str, str]) -> Table:
     if not kept:
         return Table((), said, ())
     first = kept[0][1].lstrip()
-    if first.startswith("{"):
-        return _json_lines(kept, said)
+    if first.startswith(("{", "[")):
+        return log_json.table(kept, said)
     if _has_tabs(first):
         return Table(tuple(_tabs(kept)), said, ())
     if log_markdown.is_document(kept):
-        return _tables(kept, said)
-    if "," in first:
-        lines, problems = _commas(kept)
-        return Table(lines, said, problems)
-    raise UsageError(
-        f"line {kept[0][0]} has one cell: separate the columns by tabs or commas"
-    )
+        return log_markdown.table(kept, said)
+    return _below(kept, said)
+
+
+def _below(kept: list[tuple[int, str]], said: dict[str, str]) -> Table:
+    """Read a table whose header need not be the first line: words may precede it."""
+    separators = [_separator(row) for _, row in kept[:_WORDS]]
+    start = next((n for n, found in enumerate(separators) if found), 0)
+    separator = separators[start] or ","
+    rows = kept[start:]
+    if separator not in rows[0][1]:
+        raise UsageError(
+            f"line {rows[0][0]} has one cell: separate the columns by tabs or commas"
+        )
+    above = tuple(Problem(n, "it stands above the header") for n, _ in kept[:start])
+    if separator == "\t":
+        return Table(tuple(_tabs(rows)), said, above)
+    lines, problems = _commas(rows, separator)
+    return Table(lines, said, (*above, *problems))
+
+
+def _separator(row: str) -> str:
+    """Return what parts the names of columns, "" for a line that is no header."""
+    return next((x for x in "\t,;" if is_header(_cells(row, x) or ())), "")
 
 
 def _is_comment(row: str) -> bool:
@@ -149,16 +146,6 @@ def _parted(row: str) -> list[str]:
     return row.split("\t" if "\t" in row else "\\t")
 
 
-def _tables(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
-    found = log_markdown.tables(rows)
-    return Table(
-        tuple(Line(*row) for row in found.rows),
-        said,
-        tuple(Problem(*problem) for problem in found.problems),
-        tuple(Problem(*passed) for passed in found.passed),
-    )
-
-
 def _unquoted(cell: str) -> str:
     text = cell.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
@@ -167,7 +154,7 @@ def _unquoted(cell: str) -> str:
 
 
 def _commas(
-    rows: list[tuple[int, str]],
+    rows: list[tuple[int, str]], separator: str
 ) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
     """Read CSV whose quoted cells may hold newlines.
 
@@ -179,8 +166,11 @@ def _commas(
         number = rows[place][0]
         for count in range(1, _QUOTED_LINES + 1):
             raw = "\n".join(row for _, row in rows[place : place + count])
-            cells = _cells(raw)
+            cells = _cells(raw, separator)
             if cells is not None:
+                if separator == ";":
+                    # nothing else can be meant there by a comma in a number
+                    cells = [_DECIMAL.sub(r"\1.\2", cell) for cell in cells]
                 lines.append(Line(number, cells, raw))
                 place += count
                 break
@@ -190,72 +180,13 @@ def _commas(
     return tuple(lines), tuple(problems)
 
 
-def _cells(raw: str) -> list[str] | None:
+def _cells(raw: str, separator: str) -> list[str] | None:
     """Return the cells of one record, or None while a quote is open."""
     lines = [line + "\n" for line in raw.split("\n")]
     try:
-        found = list(csv.reader(lines, strict=True, skipinitialspace=True))
+        found = list(
+            csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+        )
     except csv.Error:
         return None
     return found[0] if len(found) == 1 else None
-
-
-def _json_lines(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
-    """Read JSON lines as a table whose columns are all the keys that occur.
-
-    A line of configuration holds for the lines below it, until the next.
-    """
-    config: dict[str, str] = {}
-    objects: list[tuple[int, dict[str, str], str]] = []
-    problems: list[Problem] = []
-    passed: list[Problem] = []
-    for number, raw in rows:
-        plain = _object(raw)
-        if plain is None:
-            problems.append(Problem(number, "not a JSON object"))
-        elif plain.get("type") == "config":
-            config = {_CONFIG[k]: str(plain[k]) for k in _CONFIG if plain.get(k)}
-        elif plain.get("type") and not has_verdict(map(str, plain)):
-            passed.append(Problem(number, f"of type {str(plain['type'])[:_SHORT]!r}"))
-        else:
-            objects.append((number, config | _flat(plain), raw))
-    names = list(dict.fromkeys(name for _, cells, _ in objects for name in cells))
-    if not objects:
-        return Table((), said, tuple(problems), tuple(passed))
-    # at least two names that mark a header are needed; JSON names its own cells
-    if not is_header(names):
-        raise UsageError(
-            f"the keys {', '.join(names)[:200]} say no verdict: name one `status`"
-        )
-    lines = [Line(0, names, "")]
-    lines += [
-        Line(number, [cells.get(name, "") for name in names], raw)
-        for number, cells, raw in objects
-    ]
-    return Table(tuple(lines), said, tuple(problems), tuple(passed))
-
-
-def _object(raw: str) -> dict[str, Any] | None:
-    try:
-        plain = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return plain if isinstance(plain, dict) else None
-
-
-def _flat(plain: Mapping[str, Any]) -> dict[str, str]:
-    """Return an object as texts; the members of an inner object become its own."""
-    cells: dict[str, str] = {}
-    inner: dict[str, str] = {}
-    for name, value in plain.items():
-        if isinstance(value, dict):
-            inner |= {str(key): _text(item) for key, item in value.items()}
-        else:
-            cells[name] = _text(value)
-    return inner | cells
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)

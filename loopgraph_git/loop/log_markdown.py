@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop.log_columns import is_header
+from loopgraph_git.loop.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     # the lines of a file that are not empty, with their numbers
     Numbered = Sequence[tuple[int, str]]
@@ -22,14 +23,6 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*\)")
 _SHORT = 80
 
 
-class Found(NamedTuple):
-    """The rows of the tables, what is amid them, and tables of something else."""
-
-    rows: list[tuple[int, list[str], str]]
-    problems: list[tuple[int, str]]
-    passed: list[tuple[int, str]]
-
-
 def is_document(lines: Numbered) -> bool:
     """Say whether lines are Markdown: a table from the first, or one amid prose."""
     if _is_row(lines[0][1]):
@@ -38,25 +31,27 @@ def is_document(lines: Numbered) -> bool:
     return any(_is_row(above) and _is_rule(below) for above, below in pairs)
 
 
-def tables(lines: Numbered) -> Found:
+def table(lines: Numbered, said: Mapping[str, str]) -> Table:
     """Return the rows of all tables that have a verdict, their headers among them.
 
     Raises UsageError where none has.
     """
-    found = Found([], [], [])
+    found: list[Line] = []
+    problems: list[Problem] = []
+    passed: list[Problem] = []
     for block in _blocks(lines):
         rows = [x for x in block if _is_row(x[1])]
         ruled = len(rows) > 1 and _is_rule(rows[1][1])
         if ruled and not is_header(_cells(rows[0][1])):
             named = ", ".join(_cells(rows[0][1]))[:_SHORT]
-            found.passed.append((rows[0][0], f"a table without verdicts: {named}"))
+            passed.append(Problem(rows[0][0], f"a table without verdicts: {named}"))
             continue
-        found.rows.extend((n, _cells(x), x) for n, x in rows if not _is_rule(x))
-        others = [x for x in block if not _is_row(x[1])]
-        found.problems.extend((n, "not a row of the table") for n, _ in others)
-    if not found.rows:
+        found += [Line(n, _cells(x), x) for n, x in rows if not _is_rule(x)]
+        others = [n for n, x in block if not _is_row(x)]
+        problems += [Problem(n, "not a row of the table") for n in others]
+    if not found:
         raise UsageError("no table in it has a column of verdicts: name one `status`")
-    return found
+    return Table(tuple(found), said, tuple(problems), tuple(passed))
 
 
 def _blocks(lines: Numbered) -> Iterator[list[tuple[int, str]]]:

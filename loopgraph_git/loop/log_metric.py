@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from loopgraph_git.loop.log_columns import Columns
-    from loopgraph_git.loop.log_lines import Line
+    from loopgraph_git.loop.log_table import Line
 
 _T = TypeVar("_T")
-_NAMES = "metric_name"
 # fewer may be noise that was kept for being simpler
 _TOO_OFTEN = 3
 
@@ -52,14 +51,13 @@ def metric_of(
 
 def names_told(header: Sequence[str], lines: Iterable[Line]) -> list[str]:
     """Return the names that rows give to their number, the most common first."""
-    names = [log_columns.plain(cell) for cell in header]
-    place = names.index(_NAMES) if _NAMES in names else None
+    place = log_columns.place_of_name(header)
     return [name for name, _ in Counter(_cells(lines, place)).most_common()]
 
 
 def _way_told(columns: Columns, lines: Sequence[Line], name: str) -> Direction | None:
     """Return the direction that a column gives to the rows of one metric."""
-    named = columns.place_of(_NAMES)
+    named = log_columns.place_of_name(columns.names)
     own = [x for x in lines if _cell(x, named) in ("", name)]
     words = map(log_columns.read_direction, _cells(own, columns.way))
     return _commonest(word for word in words if word)

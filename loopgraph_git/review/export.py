@@ -105,9 +105,12 @@ def format_of(path: PurePath) -> Format:
 def metric_of(experiments: Iterable[Experiment], preferred: str) -> str:
     """Return the metric of a table that has room for one: the one most often measured.
 
-    `preferred` wins where it was measured at all, and where nothing was.
+    `preferred` wins where it was measured at all, and where nothing was known. Where
+    no run measured anything it is the one that was to be measured.
     """
-    seen = Counter(item.metric for item in experiments if item.value is not None)
+    runs = [item for item in experiments if item.metric]
+    measured = Counter(item.metric for item in runs if item.value is not None)
+    seen = measured or Counter(item.metric for item in runs)
     if not seen or preferred in seen:
         return preferred
     return min(seen, key=lambda name: (-seen[name], name))

@@ -150,13 +150,49 @@ def test_a_loss_decides_whatever_was_kept():
 
 
 def test_an_unknown_metric_is_named_and_its_direction_asked_for():
-    text = "commit\tzing\tstatus\nabc\t3\tkeep\n"
+    text = "commit\tzing\tzang\tstatus\nabc\t3\t4\tkeep\n"
     with pytest.raises(UsageError, match="`--metric`"):
         read(text)
     with pytest.raises(UsageError, match="`--direction`"):
         read(text, metric="zing")
     log = read(text, metric="zing", direction=Direction.HIGHER)
     assert log.rows[0].value == 3
+
+
+def test_the_only_number_decides_and_only_its_direction_is_asked_for():
+    text = "commit\toob\tstatus\tdescription\nabc\t0.3\tkeep\tx\n"
+    with pytest.raises(UsageError, match="is a lower or a higher oob better"):
+        read(text)
+    assert read(text, direction=Direction.LOWER).rows[0].value == 0.3
+    with pytest.raises(UsageError, match="`--metric`"):
+        read("cycle\tcommit\tresult\tnotes\n1\tabc\tkept\tx\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("pass_rate", Direction.HIGHER),
+        ("val_loglik", Direction.HIGHER),
+        ("tok_per_sec", Direction.HIGHER),
+        ("score_ns", Direction.LOWER),
+        ("error_rate", Direction.LOWER),
+        ("ms_per_tok", Direction.LOWER),
+    ],
+)
+def test_more_names_give_the_direction_of_a_number_that_is_chosen(name, direction):
+    text = f"commit\t{name}\ttemperature\tstatus\nabc\t3\t4\tkeep\n"
+    assert read(text, metric=name).metric.direction is direction
+    if name != "score_ns":
+        with pytest.raises(UsageError, match="`--metric`"):
+            read(text)
+
+
+def test_the_metric_of_the_repository_comes_first():
+    text = "commit\tval_loss\tval_bpb\tstatus\nabc\t3\t0.9\tkeep\n"
+    assert only(text).value == 0.9
+    assert only(text, known=Metric("val_loss")).value == 3
+    with pytest.raises(UsageError, match="two columns are called val_bpb"):
+        read(text.replace("val_loss", "val_bpb"))
 
 
 def test_a_difference_is_not_the_metric():
@@ -221,6 +257,36 @@ def test_a_config_line_may_name_another_column():
     )
     assert read(text).metric == Metric("speed", Direction.HIGHER)
     assert only(text).value == 7
+
+
+FLAT = """[{"id": 1, "val_bpb": 0.9, "status": "keep"}, 7,
+ {"id": 2, "val_bpb": 0.8, "status": "discard"}]"""
+WRAPPED = """{"name": "night", "best": [1], "runs": [
+  {"id": 1,
+ "val_bpb": 0.9, "status": "keep"},
+{"id": 2, "val_bpb": 0.8, "status": "discard"}
+]}
+"""
+
+
+@pytest.mark.parametrize("name", ["seconds", "metric", "val_bpb"])
+def test_a_metric_may_be_called_like_a_column(name):
+    text = f"commit,verdict,run_status,seconds,value,metric\nabc,keep,ok,5,7.2,{name}\n"
+    for wanted in ("", name):
+        row = only(text, metric=wanted, direction=Direction.LOWER)
+        assert (row.value, row.seconds) == (7.2, 5)
+
+
+@pytest.mark.parametrize("text", [FLAT, WRAPPED])
+def test_an_array_of_objects(text):
+    log = read(text)
+    assert [(row.name, row.value) for row in log.rows] == [("1", 0.9), ("2", 0.8)]
+    assert log.rows[1].raw == '{"id": 2, "val_bpb": 0.8, "status": "discard"}'
+    lines = text.split("\n")
+    assert all(f'"id": {row.name}' in lines[row.line - 1] for row in log.rows)
+    assert [reason for _, reason in log.problems] == ["not a JSON object"] * (
+        "7" in text
+    )
 
 
 def test_lines_of_another_kind_are_passed_over():
@@ -380,6 +446,38 @@ def test_unicode_carriage_returns_and_other_encodings():
         text.encode("utf-16"),
     ):
         assert only(read_text(BytesIO(content), "log")).description == "lr 1→2 é"
+
+
+def test_colours_and_what_windows_wrote():
+    text = HEADER + "\x1b[1mabc\x1b[0m\t0.9\t1.0\t\x1b[32mkeep\x1b[0m\tx\n"
+    assert only(text).commit == "abc"
+    raw = (HEADER + "abc\t0.9\t1.0\tkeep\tlr ±5 é\n").encode("cp1252")
+    assert only(read_text(BytesIO(raw), "log")).description == "lr ±5 é"
+
+
+def test_words_may_stand_above_the_header():
+    log = read("My night, with one GPU\n// of it\n" + HEADER + "abc\t0.9\t1\tkeep\tx\n")
+    assert [row.line for row in log.rows] == [4]
+    assert log.problems == (
+        (1, "it stands above the header"),
+        (2, "it stands above the header"),
+    )
+    log = read("Night two\ncommit,val_bpb,status\nabc,0.9,keep\n")
+    assert [row.line for row in log.rows] == [3]
+
+
+def test_a_spreadsheet_in_a_country_of_decimal_commas():
+    text = 'commit;val_bpb;status;description\nabc;0,9979;keep;"a; b, c"\n'
+    row = only(text)
+    assert (row.value, row.description) == (0.9979, "a; b, c")
+    assert (
+        "'0,9979' is not a number" in problem(HEADER + "a\t0,9979\t1\tkeep\tx\n").reason
+    )
+
+
+def test_columns_with_their_units():
+    row = only("Commit Hash\tVal BPB\tPeak Memory (GB)\tVerdict\nabc\t0.9\t2\tKeep\n")
+    assert (row.value, row.memory_mb) == (0.9, 2048)
 
 
 def test_old_line_ends_alone():

@@ -133,6 +133,9 @@ def test_the_metric_of_a_tsv():
     assert export.metric_of([], "val_bpb") == "val_bpb"
     assert export.metric_of([loss, loss, KEPT], "val_bpb") == "val_bpb"
     assert export.metric_of([loss, loss, KEPT], "score") == "val_loss"
+    failed = replace(KEPT, metric="score", value=None)
+    assert export.metric_of([failed, loss], "val_bpb") == "val_loss"
+    assert export.metric_of([failed], "val_bpb") == "score"
 
 
 def test_the_format_of_a_file():
