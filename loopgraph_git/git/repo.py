@@ -40,6 +40,8 @@ _FLAGS = (
 )  # fmt: skip
 # identity and dates are the caller's to give; everything else that starts with
 # GIT_ redirects git to another repository, index or configuration
+_PIPE_BYTES = 1 << 20
+"""What git may print ahead of its reader, where the system lets a pipe hold so much."""
 _KEPT = re.compile(
     r"GIT_((AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)"
     r"|SSH|SSH_COMMAND|ASKPASS|EDITOR|SEQUENCE_EDITOR|PAGER|TEST_FSYNC"
@@ -260,7 +262,9 @@ class Repo:
         """Run git and hand out what it prints as it prints it."""
         command = [*_scrub({}), "git", *_FLAGS, *args]
         with _pipe(stdin) as pipe:
-            process = self._runner.execute(command, istream=pipe, as_process=True)
+            process = self._runner.execute(
+                command, istream=pipe, as_process=True, pipesize=_PIPE_BYTES
+            )
         try:
             yield process.stdout
         finally:
