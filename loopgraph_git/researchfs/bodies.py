@@ -1,16 +1,20 @@
-"""The body of a record, read into a value or refused.
+"""The body of a record, read from its line into a value or a row, or refused.
 
-A note may come from anyone: every field is checked for its type and for what the
-database can hold, and a record that fails is left out, never an error.
+A note may come from anyone: every member is checked for its type and for what the
+database can hold, and a record that fails is left out, never an error. Members that are
+not known here are passed over: a newer version wrote them.
 """
 
 from __future__ import annotations
 
-import math
-import re
+import json
+import sys
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta, MsgspecError, Struct, convert
+from msgspec import json as typed
+from msgspec.structs import asdict
 
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import (
@@ -22,15 +26,92 @@ from loopgraph_git.records import (
     Suggestion,
     Verdict,
 )
+from loopgraph_git.researchfs.database import clean
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+Row = tuple[Any, ...]
+_S = TypeVar("_S", bound=Struct)
 
-_K = TypeVar("_K", Status, Judgement)
 INTEGER_LIMIT = 2**63
 _LARGEST = 1e100
 """Sums, squares and means of what is smaller stay finite."""
-_RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
+_Number = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
+_Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+_Integer = Annotated[int, Meta(ge=1 - INTEGER_LIMIT, le=INTEGER_LIMIT - 1)]
+_Name = Annotated[str, Meta(min_length=1)]
+_RecordId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+
+
+class _Result(Struct):
+    """A number that is null was left out; so it is with the other kinds."""
+
+    status: Status
+    metric: str = ""
+    value: _Number | None = None
+    metrics: dict[str, _Number | str] = {}
+    argv: tuple[str, ...] = ()
+    seed: _Integer | None = None
+    seconds: _Number | None = None
+    budget_seconds: _Number | None = None
+    peak_memory_mb: _Number | None = None
+    protocol: str = ""
+    platform: str = ""
+    evaluation: str = "self_reported"
+    sandbox: str = ""
+    flags: tuple[str, ...] = ()
+    reason: str = ""
+    excerpt: str = ""
+    log_sha256: str = ""
+    log_bytes: _Integer | None = None
+    curve: tuple[tuple[_Finite, _Finite], ...] = ()
+    tokens: _Integer | None = None
+    cost_usd: _Number | None = None
+
+
+class _Verdict(Struct):
+    value: Judgement
+    reason: str = ""
+    baseline: str = ""
+    delta: _Number | None = None
+    noise: _Number | None = None
+    n: _Integer | None = None
+    grade: str = ""
+    confirmed: dict[str, _Number | str] = {}
+
+
+class _Suggestion(Struct):
+    method: _Name
+    score: _Number | None = None
+    factors: dict[str, _Number] = {}
+    slot: str = "exploit"
+    why: str = ""
+    outcomes: tuple[str, ...] = ()
+
+
+class _Retrieval(Struct):
+    goal: str = ""
+    query: str = ""
+    suggestions: tuple[_Suggestion, ...] = ()
+    tokens: _Integer | None = None
+    state: str = ""
+
+
+class _Link(Struct, rename={"old": "from", "new": "to"}):
+    new: str
+    old: str | None = None
+    how: str = ""
+
+
+class _Retraction(Struct):
+    target: _RecordId
+    reason: str = ""
+
+
+# made once: a decoder takes longer to make than to use
+_RESULT = typed.Decoder(_Result)
+_VERDICT = typed.Decoder(_Verdict)
+_RETRIEVAL = typed.Decoder(_Retrieval)
+_LINK = typed.Decoder(_Link)
+_RETRACTION = typed.Decoder(_Retraction)
 
 
 @dataclass(frozen=True)
@@ -50,205 +131,91 @@ class Retraction:
     reason: str
 
 
-def result_of(body: Mapping[str, Any]) -> Result:
+def result_of(line: str) -> Result:
     """Read the body of a result; raises RecordError."""
-    return Result(**{"metric": ""} | _whole(_RESULT, "status", body))
+    return Result(**_given(_read(_RESULT, line)))
 
 
-def result_members(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the index keeps of a result, all of it checked; raises RecordError.
+def outcome_row(line: str) -> Row:
+    """Return what the table of outcomes keeps of a result; raises RecordError."""
+    it = _read(_RESULT, line)
+    row = (
+        # a plain text: SQLite asks of every other one what it might be
+        str(it.status),
+        it.metric,
+        it.value,
+        it.seed,
+        it.seconds or 0.0,
+        it.peak_memory_mb,
+        it.protocol,
+        it.platform,
+        it.evaluation,
+        it.excerpt or it.reason,
+        it.tokens or 0,
+    )
+    return _cleaned(row, line)
 
-    A reindex has no use for ten thousand values of twenty fields.
-    """
-    return _whole(_RESULT_ROW, "status", body)
 
-
-def verdict_of(body: Mapping[str, Any]) -> Verdict:
+def verdict_of(line: str) -> Verdict:
     """Read the body of a verdict; raises RecordError."""
-    return Verdict(**verdict_members(body))
+    return Verdict(**_given(_read(_VERDICT, line)))
 
 
-def verdict_members(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of a verdict that are there, checked; raises RecordError."""
-    return _whole(_VERDICT, "value", body)
+def verdict_row(line: str) -> Row:
+    """Return what the table of verdicts keeps of one; raises RecordError."""
+    it = _read(_VERDICT, line)
+    row = (str(it.value), it.reason, it.baseline, it.delta, it.noise, it.n or 0)
+    return _cleaned(row, line)
 
 
-def retrieval_of(body: Mapping[str, Any]) -> Retrieval:
+def retrieval_of(line: str) -> Retrieval:
     """Read the body of a retrieval; raises RecordError."""
-    return Retrieval(**{"goal": ""} | _read(_RETRIEVAL, body))
+    members = _given(_read(_RETRIEVAL, line))
+    ranked = members.pop("suggestions")
+    suggestions = [Suggestion(**{"score": 0.0} | _given(item)) for item in ranked]
+    return Retrieval(**members, suggestions=tuple(suggestions))
 
 
-def _whole(
-    readers: Mapping[str, Callable[[object], Any]], key: str, body: Mapping[str, Any]
-) -> dict[str, Any]:
-    found = _read(readers, body)
-    if key not in found:
-        raise RecordError(f"{key} is missing")
-    return found
-
-
-def _read(
-    readers: Mapping[str, Callable[[object], Any]], body: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Read the members that have a reader; a number that is null was left out."""
-    found = {}
-    for name, value in body.items():
-        reader = readers.get(name)
-        if reader is None or (value is None and reader in _NUMBERS):
-            continue
-        if reader is _as_text and type(value) is str:
-            found[name] = value  # without a call: most members are texts
-            continue
-        try:
-            found[name] = reader(value)
-        except RecordError as error:
-            raise RecordError(f"{name} {error}") from error
-    return found
-
-
-def link_of(commit: Oid, body: Mapping[str, Any]) -> Link:
+def link_of(commit: Oid, line: str) -> Link:
     """Read the body of a link: `to`, `how`, and `from` when it is not the commit.
 
     Raises RecordError.
     """
-    old = _text(body, "from", commit)
-    return Link(Oid(old), Oid(_text(body, "to")), _text(body, "how"))
+    it = _read(_LINK, line)
+    return Link(commit if it.old is None else Oid(it.old), Oid(it.new), it.how)
 
 
-def retraction_of(body: Mapping[str, Any]) -> Retraction:
+def retraction_of(line: str) -> Retraction:
     """Read the body of a retraction: `target` and `reason`; raises RecordError."""
-    target = _text(body, "target")
-    if not _RECORD_ID.match(target):
-        raise RecordError("a retraction names no target that is an id")
-    return Retraction(target, _text(body, "reason"))
+    it = _read(_RETRACTION, line)
+    return Retraction(it.target, it.reason)
 
 
-def _text(body: Mapping[str, Any], name: str, default: str = "") -> str:
-    return str(_read({name: _as_text}, {name: body.get(name, default)})[name])
-
-
-def _as_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise RecordError("is not text")
-    return value
-
-
-def _as_number(value: object) -> float:
-    if type(value) is float and -_LARGEST <= value <= _LARGEST:
-        return value  # the usual case first: a reindex reads a million of them
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RecordError("is not a number")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise RecordError("is not finite")
-    if abs(value) > _LARGEST:
-        raise RecordError("is too large")
-    return float(value)
-
-
-def _as_integer(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise RecordError("is not a whole number")
-    if abs(value) >= INTEGER_LIMIT:
-        raise RecordError("is too large")
-    return value
-
-
-def _number_or_text(value: object) -> float | str:
-    return value if isinstance(value, str) else _as_number(value)
-
-
-def _status(value: object) -> Status:
-    return _member(Status, value)
-
-
-def _judgement(value: object) -> Judgement:
-    return _member(Judgement, value)
-
-
-def _member(kind: type[_K], value: object) -> _K:
+def _read(decoder: typed.Decoder[_S], line: str) -> _S:
     try:
-        return kind(_as_text(value))
-    except ValueError as error:
-        raise RecordError(f"is none: {error}") from error
+        return decoder.decode(line)
+    except MsgspecError:
+        # half a surrogate may stand in a line, and is no text in its eyes
+        return _slowly(decoder, line)
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(_as_text, _as_list(value)))
-
-
-def _as_list(value: object) -> list[Any] | tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise RecordError("is not a list")
-    return value
-
-
-def _as_object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RecordError("is not an object")
-    return value
-
-
-def _metrics(value: object) -> dict[str, float | str]:
-    return {key: _number_or_text(item) for key, item in _as_object(value).items()}
-
-
-def _factors(value: object) -> dict[str, float]:
-    return {key: _as_number(item) for key, item in _as_object(value).items()}
-
-
-def _suggestions(value: object) -> tuple[Suggestion, ...]:
-    return tuple(map(_suggestion, _as_list(value)))
-
-
-def _suggestion(value: object) -> Suggestion:
-    found = _read(_SUGGESTION, value) if isinstance(value, dict) else {}
-    if not found.get("method"):
-        raise RecordError("hold one that names no method")
-    return Suggestion(**{"score": 0.0} | found)
-
-
-def _curve(value: object) -> tuple[tuple[float, float], ...]:
-    flat = _paired(value)
-    return tuple(zip(map(float, flat[::2]), map(float, flat[1::2]), strict=True))
-
-
-def _paired(value: object) -> list[float]:
-    """Read a list of pairs at the speed of C: curves are most of what notes hold."""
-    if not isinstance(value, (list, tuple)):
-        raise RecordError("is not a list")
+def _slowly(decoder: typed.Decoder[_S], line: str) -> _S:
     try:
-        flat = list(chain.from_iterable(value))
-        paired = set(map(len, value)) <= {2}
-        if not paired or not set(map(type, flat)) <= {int, float}:
-            raise RecordError("is not a list of pairs of numbers")
-        if not all(map(math.isfinite, flat)):
-            raise RecordError("is not finite")
-    except (TypeError, OverflowError) as error:
-        raise RecordError("is not a list of pairs of numbers") from error
-    return flat
+        found: _S = convert(json.loads(line), decoder.type)
+    except (MsgspecError, ValueError, OverflowError) as error:
+        what, _, place = str(error).partition(" - at ")
+        where = place.strip("`").removeprefix("$.")
+        raise RecordError(f"{where}: {what}" if where else what) from error
+    return found
 
 
-_NUMBERS = (_as_number, _as_integer)
-_RESULT: dict[str, Callable[[object], Any]] = {
-    "status": _status, "metric": _as_text, "value": _as_number, "metrics": _metrics,
-    "argv": _texts, "seed": _as_integer, "seconds": _as_number,
-    "budget_seconds": _as_number, "peak_memory_mb": _as_number, "protocol": _as_text,
-    "platform": _as_text, "evaluation": _as_text, "sandbox": _as_text,
-    "reason": _as_text, "excerpt": _as_text, "log_sha256": _as_text,
-    "log_bytes": _as_integer, "curve": _curve, "tokens": _as_integer,
-    "cost_usd": _as_number, "flags": _texts,
-}  # fmt: skip
-_RESULT_ROW = _RESULT | {"curve": _paired}
-_VERDICT: dict[str, Callable[[object], Any]] = {
-    "value": _judgement, "reason": _as_text, "baseline": _as_text,
-    "delta": _as_number, "noise": _as_number, "n": _as_integer, "grade": _as_text,
-    "confirmed": _metrics,
-}  # fmt: skip
-_RETRIEVAL: dict[str, Callable[[object], Any]] = {
-    "goal": _as_text, "query": _as_text, "suggestions": _suggestions,
-    "tokens": _as_integer, "state": _as_text,
-}  # fmt: skip
-_SUGGESTION: dict[str, Callable[[object], Any]] = {
-    "method": _as_text, "score": _as_number, "factors": _factors, "slot": _as_text,
-    "why": _as_text, "outcomes": _texts,
-}  # fmt: skip
+def _given(members: Struct) -> dict[str, Any]:
+    """Return the members that are not null, for a value with its own defaults."""
+    return {name: item for name, item in asdict(members).items() if item is not None}
+
+
+def _cleaned(row: Row, line: str) -> Row:
+    # a line is ASCII: what the database cannot hold is written as an escape in it
+    if "\\u" not in line:
+        return row
+    return tuple(clean(item) if isinstance(item, str) else item for item in row)

@@ -19,7 +19,7 @@ from loopgraph_git.researchfs.schema import hash_id, row_id
 from loopgraph_git.researchfs.texts import METHOD_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable
 
     from loopgraph_git.records import Retrieval
     from loopgraph_git.researchfs.database import Database
@@ -61,17 +61,15 @@ class Said:
         line = record.encode()
         match record.kind:
             case Kind.RESULT:
-                result = bodies.result_members(record.body)
-                self.outcomes.append(_outcome_row(row, experiment, result))
+                self.outcomes.append((row, experiment, *bodies.outcome_row(line)))
             case Kind.VERDICT:
-                verdict = bodies.verdict_members(record.body)
-                self.verdicts.append(_verdict_row(row, experiment, verdict))
+                self.verdicts.append((row, experiment, *bodies.verdict_row(line)))
             case Kind.RETRIEVAL:
-                self._add_retrieval(row, bodies.retrieval_of(record.body))
+                self._add_retrieval(row, bodies.retrieval_of(line))
             case Kind.LINK:
-                self._add_link(row, bodies.link_of(record.commit, record.body))
+                self._add_link(row, bodies.link_of(record.commit, line))
             case Kind.RETRACT:
-                self._add_retraction(row, bodies.retraction_of(record.body))
+                self._add_retraction(row, bodies.retraction_of(line))
         if (imported := import_row(row, record)) is not None:
             self.imports.append(imported)
         self.oids[experiment] = record.commit
@@ -191,39 +189,6 @@ def known_records(db: Database, said: Said) -> set[int]:
         ids_json(row[0] for row in said.records),
     )
     return set(found)
-
-
-def _outcome_row(row: int, experiment: int, result: Mapping[str, Any]) -> Row:
-    get = result.get
-    return (
-        row,
-        experiment,
-        str(get("status")),
-        clean(get("metric", "")),
-        get("value"),
-        get("seed"),
-        get("seconds", 0.0),
-        get("peak_memory_mb"),
-        clean(get("protocol", "")),
-        clean(get("platform", "")),
-        clean(get("evaluation", "self_reported")),
-        clean(get("excerpt", "") or get("reason", "")),
-        get("tokens", 0),
-    )
-
-
-def _verdict_row(row: int, experiment: int, verdict: Mapping[str, Any]) -> Row:
-    get = verdict.get
-    return (
-        row,
-        experiment,
-        str(get("value")),
-        clean(get("reason", "")),
-        clean(get("baseline", "")),
-        get("delta"),
-        get("noise"),
-        get("n", 0),
-    )
 
 
 _RECORD = """

@@ -233,7 +233,7 @@ def results_of(db: Database, commit: str) -> list[Result]:
         " ORDER BY r.ts, r.seq, r.record",
         row_id("commit", commit),
     )
-    return [result_of(Record.decode(line).body) for line in lines]
+    return [result_of(line) for line in lines]
 
 
 def results(
@@ -249,7 +249,7 @@ def results(
         protocol,
         platform,
     )
-    return [(Oid(oid), result_of(Record.decode(line).body)) for oid, line in rows]
+    return [(Oid(oid), result_of(line)) for oid, line in rows]
 
 
 def known(db: Database, oids: Iterable[str]) -> set[str]:
