@@ -7,6 +7,7 @@ print(context.brief)
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -154,10 +155,15 @@ class ResearchFSClient(Closing):
 
         It is made to be filled at once: foreign keys are not looked up for every row.
         """
-        made = type(self)(
-            ":memory:", packs=self.holdings.folders[1:], library=self.holdings.library
-        )
+        made = copy(self)
+        made.store = Store.open(":memory:")
         made.store.db.pragma("foreign_keys=OFF")
+        made.holdings = replace(self.holdings, store=made.store)
+        try:
+            made.holdings.load(like=self.store)
+        except BaseException:
+            made.close()
+            raise
         return made
 
     def close(self) -> None:

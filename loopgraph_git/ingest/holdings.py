@@ -9,14 +9,15 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.library.cited import chunks_of, papers_of
 from loopgraph_git.records import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from typing import Unpack
 
     from loopgraph_git.ingest.taken import Ingested
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from loopgraph_git.library.fetch import Fetcher
     from loopgraph_git.library.likeness import Likeness
     from loopgraph_git.library.shelf import Shelf
+    from loopgraph_git.records import Method
     from loopgraph_git.researchfs.store import Store
 
 ARXIV_URL = "LOOPGRAPH_ARXIV_URL"
@@ -33,6 +35,8 @@ PAUSE = "LOOPGRAPH_ARXIV_PAUSE"
 """The variable with the seconds between two requests to that address."""
 
 _PAUSE = 3.0
+_LIBRARY = Path(__file__).parents[1] / "library"
+_READERS = ("packs.py", "operations.py", "yaml_tree.py")
 
 
 class Wishes(TypedDict, total=False):
@@ -55,36 +59,46 @@ class Holdings:
     folders: Sequence[Path]
     library: Path | None
 
-    def load(self) -> None:
-        """Bring the index up to packs and shelf; raises PackError, LibraryError."""
-        self.load_packs()
+    def load(self, *, like: Store | None = None) -> None:
+        """Bring the index up to packs and shelf; raises PackError, LibraryError.
+
+        Another index may have read the same packs before; see `load_packs`.
+        """
+        self.load_packs(like=like)
         self.load_library()
 
-    def load_packs(self, *, force: bool = False) -> None:
-        """Load the method packs where they have changed; raises PackError."""
+    def load_packs(self, *, force: bool = False, like: Store | None = None) -> None:
+        """Load the method packs where they have changed; raises PackError.
+
+        What the index `like` holds of the same packs is taken over, if nothing has
+        touched it since they were read.
+        """
         digest = self._digest()
-        if self.store.meta("packs") == digest and not force:
+        if self.store.packs() == digest and not force:
             return
-        # 80 ms that a list of experiments does not need
-        from loopgraph_git.library.packs import (  # noqa: PLC0415
-            chunks_of,
-            load_packs,
-            papers_of,
-        )
+        methods = like.methods_of_packs(digest) if like else None
+        if methods is None:
+            methods = self._read_packs()
+        with self.store.transaction():
+            self.store.put_packs(papers_of(methods), chunks_of(methods), methods)
+            self.store.set_packs(digest)
+
+    def _read_packs(self) -> list[Method]:
+        # 40 ms that a list of experiments does not need
+        from loopgraph_git.library.packs import load_packs  # noqa: PLC0415
 
         packs = load_packs([folder for folder in self.folders if folder.is_dir()])
         methods = {method.id: method for pack in packs for method in pack.methods}
-        with self.store.transaction():
-            self.store.put_packs(
-                papers_of(methods.values()),
-                chunks_of(methods.values()),
-                methods.values(),
-            )
-            self.store.set_meta("packs", digest)
+        return [methods[name] for name in sorted(methods)]
 
     def _digest(self) -> str:
-        """Return a digest of the pack files: parsing them is the slow part."""
+        """Return a digest of the pack files and of the code that reads them.
+
+        Reading them is the slow part, and another version may do it otherwise.
+        """
         made = hashlib.sha256()
+        for name in _READERS:
+            made.update((_LIBRARY / name).read_bytes())
         for folder in self.folders:
             for path in sorted(folder.glob("*.y*ml")):
                 made.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -7,11 +7,9 @@ everything that is wrong with it, each with file, line, method and key.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from loopgraph_git.errors import PackError
 from loopgraph_git.library.operations import operation
@@ -23,13 +21,12 @@ from loopgraph_git.library.yaml_tree import (
     Report,
     read_yaml,
 )
-from loopgraph_git.records import Chunk, Knob, Method, Paper, Prior, Source
+from loopgraph_git.records import Knob, Method, Prior, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_VERSION = re.compile(r"v\d+\Z")
 _SUFFIXES = (".yml", ".yaml")
 # Values that are more than text; every other key is read as it is written, so
 # that an arXiv id or a commit of digits is never taken for a number.
@@ -221,63 +218,3 @@ def unknown_conflicts(packs: Sequence[Pack], others: Sequence[Pack] = ()) -> lis
         for name in method.conflicts
         if name not in known
     ]
-
-
-def paper_of(source: Source | None, *, pack: str = "") -> Paper:
-    """Return the paper behind a source, or the pack where it is no paper.
-
-    The key is `arxiv:2002.05202`, or `pack:<name>`; a version such as `v2` is kept
-    apart from the key.
-    """
-    if source is None or not source.arxiv:
-        return Paper(key=f"pack:{pack}", title=f"The method pack {pack}")
-    name = _VERSION.sub("", source.arxiv)
-    return Paper(
-        key=f"arxiv:{name}",
-        title=source.title or f"arXiv:{name}",
-        url=f"https://arxiv.org/abs/{name}",
-        version=source.arxiv.removeprefix(name),
-    )
-
-
-def papers_of(methods: Iterable[Method]) -> list[Paper]:
-    """Return each paper and pack that methods cite, once, with a title if any has."""
-    papers: dict[str, Paper] = {}
-    titled: set[str] = set()
-    for method in methods:
-        cited: list[Source | None] = [item for item in method.sources if item.arxiv]
-        for source in cited or [None]:
-            paper = paper_of(source, pack=method.pack)
-            has_title = source is None or bool(source.title)
-            if paper.key not in papers or (has_title and paper.key not in titled):
-                papers[paper.key] = paper
-            titled.update({paper.key} if has_title else ())
-    return list(papers.values())
-
-
-def chunks_of(methods: Iterable[Method]) -> list[Chunk]:
-    """Return what packs say of each method, as passages of the papers they cite."""
-    return [chunk_of(method) for method in methods]
-
-
-def chunk_of(method: Method) -> Chunk:
-    """Return what a pack says of a method as a passage of the paper it cites.
-
-    Its `ord` comes from the method's id: the same wherever it is computed, and
-    far from the small numbers of a paper's own passages.
-    """
-    cited = next((item for item in method.sources if item.arxiv), None)
-    paragraphs = [
-        method.summary,
-        f"Helps: {method.helps}" if method.helps else "",
-        f"Hurts: {method.hurts}" if method.hurts else "",
-        f"Also known as: {', '.join(method.aliases)}" if method.aliases else "",
-    ]
-    return Chunk(
-        paper=paper_of(cited, pack=method.pack).key,
-        ord=crc32(method.id.encode()) & 0x7FFFFFFF,
-        title=method.title,
-        body="\n\n".join(part for part in paragraphs if part),
-        kind="method",
-        place=cited.section if cited else "",
-    )

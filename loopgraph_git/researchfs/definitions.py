@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
+
+from msgspec import to_builtins
 
 from loopgraph_git.errors import StoreError
 from loopgraph_git.records import Knob, Method, Operation, Prior, Source, canonical
@@ -17,7 +18,7 @@ _WORDS = ("id", "title", "family", "summary", "pack", "helps", "hurts")
 
 def encode_method(method: Method) -> str:
     """Return the JSON text of a method; raises RecordError for what JSON cannot."""
-    return canonical(asdict(method))
+    return canonical(to_builtins(method))
 
 
 @lru_cache(maxsize=4096)

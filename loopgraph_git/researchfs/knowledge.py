@@ -7,6 +7,7 @@ transaction that their caller holds.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.researchfs import stubs
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from loopgraph_git.researchfs.database import Database
 
 PACK, LIBRARY = "pack", "library"
+PACKS = "packs"
+"""The fact of `meta` that says which packs were read, and what their methods are."""
 SHELF_STAMP = "library"
 """The fact of `meta` that says which state of the shelf is indexed."""
 
@@ -46,6 +49,14 @@ def put_packs(
     _replace_chunks(db, list(chunks))
     _replace_methods(db, {method.id: method for method in methods})
     _settle_stubs(db)
+
+
+def methods_digest(db: Database) -> str:
+    """Return a digest of all methods that packs define."""
+    found = db.column(
+        "SELECT definition FROM methods WHERE definition <> '' ORDER BY name"
+    )
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
 
 
 def _forget_recognised(db: Database) -> None:

@@ -104,6 +104,22 @@ class Store(Closing):
         with self.transaction():
             knowledge.put_packs(self.db, papers, chunks, methods)
 
+    def packs(self) -> str:
+        """Return the digest of the packs that were read last, or an empty text."""
+        return self.meta(knowledge.PACKS).partition(" ")[0]
+
+    def set_packs(self, digest: str) -> None:
+        """Remember which packs were read, and what their methods are now."""
+        self.set_meta(knowledge.PACKS, f"{digest} {knowledge.methods_digest(self.db)}")
+
+    def methods_of_packs(self, digest: str) -> list[Method] | None:
+        """Return the methods of packs that were read before, by id.
+
+        None where others were read, or where a method is not what it was then.
+        """
+        told = f"{digest} {knowledge.methods_digest(self.db)}"
+        return self.methods() if self.meta(knowledge.PACKS) == told else None
+
     def put_papers(self, papers: Iterable[Paper]) -> None:
         """Write ingested papers; their words win over a pack's under the same key."""
         with self.transaction():
