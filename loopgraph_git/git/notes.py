@@ -120,22 +120,46 @@ class Notes:
     def records(self, since: Mapping[str, str]) -> Iterator[Record]:
         """Read the records of refs in bulk: ref → the tip read last, or "".
 
-        Only notes that changed since that tip are read. Lines that are not records
-        are passed over: another program, or another version, wrote them.
+        Only notes that changed since that tip are read.
         """
-        blobs = [blob for ref, tip in since.items() for blob in self._changed(ref, tip)]
+        return self.read(self.changed(since))
+
+    def read(self, blobs: Iterable[str]) -> Iterator[Record]:
+        """Read the records of notes in bulk.
+
+        Lines that are not records are passed over: another program, or another
+        version, wrote them.
+        """
         for _, kind, content in self._repo.objects(blobs):
             if kind == "blob":
                 yield from _lines(content[:NOTE_LIMIT_BYTES])
 
-    def _changed(self, ref: str, tip: str) -> list[str]:
+    def changed(self, since: Mapping[str, str]) -> dict[str, str]:
+        """Return the notes of refs that changed since the tips read last.
+
+        Blob → what it seems to be a note of, which its records may contradict.
+        """
+        return {
+            blob: name
+            for ref, tip in since.items()
+            for blob, name in self._changed(ref, tip)
+        }
+
+    def _changed(self, ref: str, tip: str) -> Iterator[tuple[str, str]]:
         if not tip or self._repo.find(tip) is None:
             # a stranger may have pushed a ref that holds no notes at all
             listing = self._repo.maybe("notes", f"--ref={ref}", "list") or ""
-            return [row.split()[0] for row in listing.splitlines()]
+            for row in listing.splitlines():
+                blob, name = row.split(" ", 1)
+                yield blob, name
+            return
         listing = self._repo.text("diff-tree", "-r", "--no-renames", tip, ref, "--")
-        rows = (row.split() for row in listing.splitlines())
-        return [row[3] for row in rows if not row[3].startswith("00000000")]
+        for row in listing.splitlines():
+            told, path = row.split("\t", 1)
+            blob = told.split()[3]
+            if not blob.startswith("00000000"):
+                # many notes stand in folders, by the first digits of the name
+                yield blob, path.replace("/", "")
 
 
 def _lines(content: bytes) -> Iterable[Record]:

@@ -7,6 +7,7 @@ The functions write inside the transaction that their caller holds.
 from __future__ import annotations
 
 import json
+import marshal
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,11 @@ class Skipped:
 class Said:
     """The rows of many records, table by table, and the stubs that they need.
 
-    `oids`, `methods` and `targets` are names by row id; `skipped` says no sense.
+    `oids`, `methods` and `targets` are names by row id, `about` the commits that the
+    records are about; `skipped` says no sense.
     """
 
+    about: set[str] = field(default_factory=set)
     oids: dict[int, str] = field(default_factory=dict)
     methods: dict[int, str] = field(default_factory=dict)
     targets: dict[int, str] = field(default_factory=dict)
@@ -123,9 +126,35 @@ class Said:
         self.targets[target] = value.target
         self.retractions.append((row, target, clean(value.reason)))
 
+    def packed(self) -> bytes:
+        """Return all of it as bytes, for another process; what was skipped is left out."""
+        return marshal.dumps(
+            {
+                "about": set(map(str, self.about)),
+                "oids": {row: str(oid) for row, oid in self.oids.items()},
+                "methods": self.methods,
+                "targets": self.targets,
+                "records": self.records,
+                "retrievals": self.retrievals,
+                **self._tables(),
+            }
+        )
+
+    def merge(self, packed: bytes) -> None:
+        """Add what our own twin has packed, as far as it is not here."""
+        # never of a file or of a stranger: marshal believes what it reads
+        other = Said(**marshal.loads(packed))  # noqa: S302
+        other.leave_out({row[0] for row in self.records})
+        for name, mine in vars(self).items():
+            theirs = getattr(other, name)
+            if isinstance(mine, list):
+                mine.extend(theirs)
+            else:
+                mine.update(theirs)
+
     def leave_out(self, known: set[int]) -> None:
         """Leave out the rows of records that are known."""
-        if not known:
+        if known.isdisjoint(row[0] for row in self.records):
             return
         for rows in (self.records, self.retrievals, *self._tables().values()):
             rows[:] = [row for row in rows if row[0] not in known]
@@ -167,6 +196,7 @@ def gather(records: Iterable[Record]) -> Said:
     # the processor forget each time how the other is done, and takes a fifth longer
     while batch := list(islice(left, _BATCH)):
         for record in batch:
+            said.about.add(record.commit)
             try:
                 if max(record.seq, record.ts) >= bodies.INTEGER_LIMIT:
                     raise RecordError("seq or ts is too large")  # noqa: TRY301

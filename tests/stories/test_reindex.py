@@ -1,0 +1,105 @@
+"""An index of thousands of experiments is built by two processes, and is the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from loopgraph_git.git import refs
+from loopgraph_git.records import (
+    Judgement,
+    Kind,
+    Oid,
+    Record,
+    Result,
+    Status,
+    Verdict,
+    body_of,
+)
+from tests.conftest import git
+
+COUNT = 2300
+WRITER = "w" * 12
+REINDEX = """
+import os, sys
+if sys.argv[1] == "one":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from loopgraph import LoopGraph
+with LoopGraph.open(sys.argv[2]) as lab:
+    lab.reindex()
+    print(*lab.client.store.dump(), sep="\\n")
+"""
+
+
+def data(text: str) -> str:
+    return f"data {len(text.encode())}\n{text}\n"
+
+
+def commits(root) -> list[Oid]:
+    """Make many commits on a branch of experiments; returns the newest."""
+    parts = []
+    for number in range(COUNT):
+        parts.append(f"commit refs/heads/lg/many\nmark :{number + 1}\n")
+        stamp = f"A <a@example.com> {1_770_000_000 + number} +0000"
+        parts.append(f"committer {stamp}\n{data(f'Try {number}')}")
+        parts.append(f"M 100644 inline train.py\n{data(f'RATE = {number}')}")
+    git(root, "fast-import", "--quiet", stdin="".join(parts))
+    return [Oid(x) for x in git(root, "rev-list", "lg/many").split()]
+
+
+def records(root, oids: list[Oid]):
+    """Yield records: results, verdicts, a link, a retraction, and what is wrong."""
+    trees = git(root, "log", "--format=%T", "lg/many").split()
+    seq = 0
+
+    def record(place, kind, body):
+        nonlocal seq
+        seq += 1
+        return Record(
+            kind=kind, commit=oids[place], tree=Oid(trees[place]), writer=WRITER,
+            seq=seq, ts=1_770_000_000_000 + seq, body=body,
+        )  # fmt: skip
+
+    for place in range(COUNT):
+        value = 1 + (place * 7919 % COUNT) / COUNT
+        result = Result(status=Status.OK, metric="val_bpb", value=value, protocol="p")
+        yield record(place, Kind.RESULT, body_of(result))
+        verdict = Verdict(value=Judgement.DISCARD, reason=f"no better: {value:.3f}")
+        yield record(place, Kind.VERDICT, body_of(verdict))
+    taken = record(7, Kind.RESULT, body_of(result))
+    yield taken
+    yield record(COUNT - 3, Kind.RETRACT, {"target": taken.id, "reason": "a mistake"})
+    yield record(5, Kind.LINK, {"to": str(oids[COUNT - 5]), "how": "amend"})
+    yield record(9, Kind.RESULT, {"status": "no such status"})
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no second process")
+def test_two_processes_build_the_same_index_as_one(toy):
+    oids = commits(toy.root)
+    stamp = "A <a@example.com> 1770000000 +0000"
+    parts = [f"commit {refs.NOTES}{WRITER}\ncommitter {stamp}\n{data('Notes')}"]
+    lines: dict[str, list[str]] = {}
+    for record in records(toy.root, oids):
+        lines.setdefault(record.commit, []).append(record.encode())
+    for commit, said in lines.items():
+        parts.append(f"N inline {commit}\n" + data("\n".join([*said, "no record"])))
+    # the same records a second time, as a clone with another id may have them
+    parts.append(f"commit {refs.NOTES}{'x' * 12}\ncommitter {stamp}\n{data('Notes')}")
+    for commit, said in list(lines.items())[::50]:
+        parts.append(f"N inline {commit}\n" + data("\n\n".join(said)))
+    git(toy.root, "fast-import", "--quiet", stdin="".join(parts))
+
+    def built(processors: str) -> str:
+        (toy.root / ".git" / "loopgraph" / "researchfs.db").unlink(missing_ok=True)
+        return subprocess.run(
+            [sys.executable, "-c", REINDEX, processors, str(toy.root)],
+            capture_output=True, text=True, check=True, env=os.environ,
+        ).stdout  # fmt: skip
+
+    alone = built("one")
+    assert alone.count("no better") >= COUNT
+    assert built("all") == alone

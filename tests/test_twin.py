@@ -1,0 +1,82 @@
+"""A twin does a share of the work, or leaves it to whoever asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2,
+    reason="a twin needs a second processor",
+)
+
+BEGIN = """
+import os, signal, sys, threading, time
+from loopgraph_git.twin import Twin, is_possible, twin
+"""
+
+
+def python(code: str) -> str:
+    """Run some code in a process of its own: this one has threads."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_it_works_meanwhile_and_hands_over_what_it_has():
+    code = """
+with twin(lambda: os.getpid().to_bytes(8, "big") * 1_000_000) as made:
+    said = made.result()
+print(len(said), said[:8] != os.getpid().to_bytes(8, "big"))
+"""
+    assert python(code) == "8000000 True\n"
+
+
+@pytest.mark.parametrize(
+    "work",
+    ["1 / 0", "sys.exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "'not bytes'"],
+)
+def test_one_that_fails_says_nothing(work):
+    code = f"""
+print("once")
+with twin(lambda: {work}) as made:
+    print(made.result())
+"""
+    assert python(code) == "once\nNone\n"
+
+
+def test_one_that_is_not_waited_for_is_ended():
+    code = """
+made = Twin(lambda: time.sleep(60) or b"")
+pid = made._pid
+made.close()
+made.close()
+try:
+    os.kill(pid, 0)
+except ProcessLookupError:
+    print("gone")
+"""
+    assert python(code) == "gone\n"
+
+
+def test_there_is_none_beside_a_thread_or_on_one_processor():
+    code = """
+print(is_possible())
+thread = threading.Thread(target=time.sleep, args=(0.2,))
+thread.start()
+with twin(lambda: b"") as made:
+    print(made)
+thread.join()
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+print(is_possible())
+"""
+    assert python(code) == "True\nNone\nFalse\n"
