@@ -90,6 +90,8 @@ def _show(found: Checked, lab: Lab) -> None:
     if not found.is_repeat:
         click.secho("new: nothing like it was tried", bold=True, nl=False)
         click.echo(", but this is near:" if found.matches else "")
+    else:
+        click.secho("a repeat: this was tried before", bold=True)
     for match in found.matches:
         _match(match, lab.config.metric.name)
 

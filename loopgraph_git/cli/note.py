@@ -55,6 +55,11 @@ def note(
     elif drop is not None:
         wishes = steering.drop(drop)
     elif wish is not None:
+        if wish == "stop" and name not in under_way(lab.repo.home / "journal"):
+            # it would end the next call, before its first experiment
+            raise UsageError(
+                f"the session {name} does not run: there is nothing to stop"
+            )
         wishes = asked(steering, wish)
     else:
         wishes = steering.read()

@@ -92,6 +92,7 @@ def record(  # noqa: PLR0913  one parameter an option
         render.emit_json("record", {**item.to_dict(), "added": added})
     else:
         _tell(item, written, told)
+        _tell_failure(lab, commit, written)
 
 
 def _warn(lab: LoopGraph, commit: Oid, log: BinaryIO | None) -> None:
@@ -123,3 +124,11 @@ def _tell(item: Experiment, written: tuple[Kind, ...], told: recording.Told) -> 
         click.echo("the run was known already; the verdict is new")
     if Kind.RESULT in written and item.excerpt and item.value is None:
         click.echo("\n" + render.block(item.excerpt))
+
+
+def _tell_failure(lab: LoopGraph, commit: Oid, written: tuple[Kind, ...]) -> None:
+    """Say that a run was recorded as one that failed: the log may be another one."""
+    result = lab.results_of(commit)[-1] if Kind.RESULT in written else None
+    if result and result.status is not Status.OK:
+        said = f": {render.plain(result.reason)}" if result.reason else ""
+        click.echo(f"recorded as {result.status}{said}")

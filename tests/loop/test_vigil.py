@@ -13,6 +13,7 @@ import pytest
 
 from loopgraph_git.errors import OutageError, ProviderError, UsageError
 from loopgraph_git.loop.account import account, told
+from loopgraph_git.loop.journal import Journal, Plan
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import Proposal, ScriptedProposer
 from loopgraph_git.loop.session import Options
@@ -177,6 +178,9 @@ def test_the_command_steers_and_tells(toy):
     assert "no notes" in toy.lg("note").stdout
     assert "1. be brief" in toy.lg("note", "be", "brief").stdout
     assert "paused" in toy.lg("note", "--pause").stdout
+    assert "does not run" in toy.lg("note", "--stop", code=2).stderr
+    journal = Journal(toy.root / ".git" / "loopgraph" / "journal" / "main.json")
+    journal.write(plan=Plan(target=9, until=None, began=time.time()), entry=None)
     (plain,) = toy.json("note", "--stop")
     assert plain == {
         "session": "main", "paused": True, "stop": True, "notes": ["be brief"],

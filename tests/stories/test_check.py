@@ -89,6 +89,7 @@ def test_a_clean_working_tree_is_nothing_to_compare(toy):
 def test_a_failed_edit_is_told_with_its_outcome(toy):
     edit(toy, batch("32"))
     shown = toy.lg("check", code=1).stdout
+    assert "a repeat: this was tried before\n" in shown
     assert shown.startswith("changes BATCH 16 -> 32\n")
     assert f"discard {_MADE['wider'][:7]}  Wider batch\n    the same files; on" in shown
     assert "the code this starts from too" in shown

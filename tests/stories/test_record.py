@@ -163,6 +163,8 @@ def test_a_run_as_the_settings_say_compares_with_runs_of_ours(toy):
 def test_how_a_run_ended(agent, text, status):
     log(agent, text)
     assert agent.json("record", "--log", "run.log")["status"] == status
+    told = agent.lg("record", "--log", "run.log", "--again").stdout
+    assert (f"recorded as {status}" in told) is (status != "ok")
 
 
 def test_secrets_stay_out_of_the_notes(agent):
