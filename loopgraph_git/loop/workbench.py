@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import LoopGraphError
+from loopgraph_git.errors import LoopGraphError, RecordError
 from loopgraph_git.git import worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.loop import (
@@ -187,7 +187,13 @@ class Workbench:
 
     def verdict(self, commit: Oid, baseline: Oid) -> Verdict:
         """Decide about the runs of a commit against its baseline."""
-        result = self.lab.results_of(commit)[-1]
+        ran = self.lab.results_of(commit)
+        if not ran:
+            raise RecordError(
+                f"what the run of {commit.short} came to is not in the index: "
+                "`git lg doctor` says why"
+            )
+        result = ran[-1]
         if result.status is Status.QUARANTINED:
             return Verdict(
                 value=Judgement.RETEST, reason=result.reason, baseline=str(baseline)
