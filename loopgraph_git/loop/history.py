@@ -99,7 +99,7 @@ def read_log(
         decides, stated = log_metric.metric_of(
             columns, rows, wanted=wanted, way=way, known=known
         )
-        reader = _Reader(columns, decides)
+        reader = _Reader(columns, decides, log_metric.unit_of(columns, rows))
         read, problems, passed = reader.read(rows, wanted)
         column = columns.names[columns.metric]
         if not (wanted or stated or column == known.name):
@@ -164,8 +164,9 @@ def _columns(
 class _Reader:
     """Makes rows of cells, by the columns and the metric of one log."""
 
-    def __init__(self, columns: Columns, metric: Metric) -> None:
+    def __init__(self, columns: Columns, metric: Metric, unit: str) -> None:
         self.columns = columns
+        self.unit = unit
         self.metric = metric
         self._strange = False
 
@@ -208,7 +209,7 @@ class _Reader:
     def row(self, line: Line, number: int) -> Row:
         if self._strange:
             raise Unreadable("below a header that does not fit: make it another file")
-        cells = Cells.of(line, self.columns)
+        cells = Cells.of(line, self.columns, self.unit)
         verdict, ending = cells.verdict(), cells.ending()
         crashed = verdict is Judgement.CRASH or ending not in (None, Status.OK)
         value = cells.value(self.metric, crashed=crashed)

@@ -31,13 +31,17 @@ class Untold(Exception):  # noqa: N818  as above
 
 @dataclass(frozen=True)
 class Cells:
-    """One row, as many cells as its log has columns."""
+    """One row, as many cells as its log has columns.
+
+    `unit` is what every number of the metric has behind it in that log.
+    """
 
     cells: list[str]
     columns: Columns
+    unit: str = ""
 
     @classmethod
-    def of(cls, line: Line, columns: Columns) -> Cells:
+    def of(cls, line: Line, columns: Columns, unit: str = "") -> Cells:
         """Return the cells of a line; raises Unreadable where they do not fit.
 
         Only a free text in the last column may have been cut or torn: anywhere else
@@ -62,7 +66,7 @@ class Cells:
                 "the file ends in this number: is the line still being written? End "
                 "it with a newline"
             )
-        return cls(cells, columns)
+        return cls(cells, columns, unit)
 
     def at(self, place: int | None) -> str:
         """Return a cell, "" where the log has no such column."""
@@ -100,7 +104,7 @@ class Cells:
         text = self.at(self.columns.metric)
         if text.lower() in _NOTHING:
             return None
-        value = number_of(text)
+        value = number_of(text.removesuffix(self.unit).rstrip())
         if value is None:
             raise Unreadable(f"{metric.name} {text[:_SHORT]!r} is not a number")
         if log_columns.says_nothing(metric, value, crashed=crashed):

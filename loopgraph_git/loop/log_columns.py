@@ -137,8 +137,7 @@ class Columns:
         own = {self.metric, self.status, self.commit, self.run, self.description,
                self.memory, self.seconds, self.metric_name, self.ending,
                self.session, self.time, self.methods, self.way}  # fmt: skip
-        exported = self.ending is not None and self.metric_name is not None
-        left_out = _DERIVED if exported else {""}
+        left_out = _DERIVED if is_export(self.names) else {""}
         return {
             name: place
             for place, name in enumerate(self.names)
@@ -166,6 +165,11 @@ def is_header(cells: Sequence[str]) -> bool:
     return bool(names & verdicts) and any(
         name in known or _is_metric(name) for name in names
     )
+
+
+def is_export(cells: Iterable[str]) -> bool:
+    """Say whether names of columns are those of an export of ours."""
+    return {"verdict", "run_status", "metric", "value"} <= set(map(plain, cells))
 
 
 def from_header(

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop import log_json, log_markdown
-from loopgraph_git.loop.log_columns import is_header
+from loopgraph_git.loop.log_columns import is_export, is_header
 from loopgraph_git.loop.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ _QUOTED_LINES = 20
 # so many lines of words may stand above a header
 _WORDS = 50
 _DECIMAL = re.compile(r"\A([+-]?\d+),(\d+)\Z")
+_FORMULA = re.compile("''*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+_CLOSED = re.compile(r'"(?:[^"]|"")*"\s*\Z')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SIZE_LIMIT = 32 * 1024 * 1024
 
@@ -114,7 +116,14 @@ def _below(kept: list[tuple[int, str]], said: dict[str, str]) -> Table:
     if separator == "\t":
         return Table(tuple(_tabs(rows)), said, above)
     lines, problems = _commas(rows, separator)
+    if is_export(lines[0].cells if lines else ()):
+        lines = tuple(x._replace(cells=[*map(_bare, x.cells)]) for x in lines)
     return Table(lines, said, (*above, *problems))
+
+
+def _bare(cell: str) -> str:
+    """Return a text without what an export puts before the sign of a formula."""
+    return cell[1:] if _FORMULA.match(cell) else cell
 
 
 def _separator(row: str) -> str:
@@ -136,10 +145,35 @@ def _has_tabs(row: str) -> bool:
 def _tabs(rows: list[tuple[int, str]]) -> Iterable[Line]:
     r"""Read lines with tabs between the cells, or with the `\t` that `echo` leaves."""
     width = len(_parted(rows[0][1]))
-    for number, row in rows:
+    place = 0
+    while place < len(rows):
+        number, row = rows[place]
         cells = _parted(row)
+        count, quoted = _quoted(rows[place : place + _QUOTED_LINES], width)
         fits = "\t" in row or len(cells) == width
-        yield Line(number, [_unquoted(x) for x in cells] if fits else [row], row)
+        if quoted:
+            raw = "\n".join(text for _, text in rows[place : place + count])
+            yield Line(number, quoted, raw)
+        else:
+            yield Line(number, [_unquoted(x) for x in cells] if fits else [row], row)
+        place += count
+
+
+def _quoted(rows: list[tuple[int, str]], width: int) -> tuple[int, list[str]]:
+    """Return how many lines one record takes, and its cells where quotes join them.
+
+    What is quoted may hold tabs and newlines, but no line that is a record itself.
+    """
+    first = _parted(rows[0][1])
+    if not any(x.startswith('"') and not _CLOSED.match(x) for x in first):
+        return 1, []
+    for count in range(1, len(rows) + 1):
+        if count > 1 and len(_parted(rows[count - 1][1])) >= width:
+            break
+        cells = _cells("\n".join(row for _, row in rows[:count]), "\t")
+        if cells is not None and len(cells) == width:
+            return count, cells
+    return 1, []
 
 
 def _parted(row: str) -> list[str]:

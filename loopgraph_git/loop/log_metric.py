@@ -6,6 +6,7 @@ them leaves it beyond doubt, the rows that were kept must not speak against it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from loopgraph_git.loop.log_table import Line
 
 _T = TypeVar("_T")
+_UNIT = re.compile(r"[+-]?[\d.,]+(?:e[+-]?\d+)?\s*([^\d\s.,-]*)\Z", re.IGNORECASE)
 # fewer may be noise that was kept for being simpler
 _TOO_OFTEN = 3
 
@@ -61,6 +63,17 @@ def _way_told(columns: Columns, lines: Sequence[Line], name: str) -> Direction |
     own = [x for x in lines if _cell(x, named) in ("", name)]
     words = map(log_columns.read_direction, _cells(own, columns.way))
     return _commonest(word for word in words if word)
+
+
+def unit_of(columns: Columns, lines: Iterable[Line]) -> str:
+    """Return what follows every number of the metric, such as %; "" if they differ.
+
+    What multiplies a number (12.3k) is no unit.
+    """
+    found = {match[1] for cell in _cells(lines, columns.metric)
+             if (match := _UNIT.match(cell))}  # fmt: skip
+    unit = found.pop() if len(found) == 1 else ""
+    return "" if unit in set("kKMGBT") else unit
 
 
 def direction_of(name: str, known: Metric) -> Direction:

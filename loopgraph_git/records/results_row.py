@@ -8,6 +8,7 @@ A status is a verdict's word. Nothing was measured where the run crashed: the va
 
 from __future__ import annotations
 
+from math import isclose
 from typing import TYPE_CHECKING
 
 from loopgraph_git.records.texts import flat
@@ -15,6 +16,8 @@ from loopgraph_git.records.values import Judgement, Status
 
 if TYPE_CHECKING:
     from loopgraph_git.records.facts import Experiment
+
+_SAME = 1e-6
 
 
 def results_header(metric: str) -> str:
@@ -30,7 +33,7 @@ def results_row(experiment: Experiment, *, digits: int = 7) -> str:
     status = _status(experiment)
     crashed = status is Judgement.CRASH
     memory = 0.0 if crashed else (experiment.peak_memory_mb or 0.0) / 1024
-    value = "-" if experiment.value is None else f"{experiment.value:.6f}"
+    value = "-" if experiment.value is None else _number(experiment.value)
     return "\t".join(
         [
             experiment.commit[:digits],
@@ -40,6 +43,12 @@ def results_row(experiment: Experiment, *, digits: int = 7) -> str:
             flat(experiment.subject),
         ]
     )
+
+
+def _number(value: float) -> str:
+    """Return a value with six decimals, or with what else it takes to know it again."""
+    text = f"{value:.6f}"
+    return text if isclose(float(text), value, rel_tol=_SAME) else f"{value:.9g}"
 
 
 def _status(experiment: Experiment) -> Judgement:

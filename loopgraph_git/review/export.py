@@ -85,8 +85,9 @@ COLUMNS = (
     Column("tokens", "tokens", "count"),
     Column("excerpt", "excerpt"),
 )
-# what a spreadsheet takes for the beginning of a formula
-_FORMULA = re.compile("[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+# what a spreadsheet takes for the beginning of a formula; what looks like one of ours
+# gets an apostrophe too, so that taking one away gives every text back
+_FORMULA = re.compile("'*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 _SHORT, _LONGER = 7, 12
 _LAST_SECOND = 253_402_300_799
 

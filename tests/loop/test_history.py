@@ -325,6 +325,23 @@ def test_a_loss_out_of_bounds_is_reported(cell):
     assert f"val_bpb {cell} is out of bounds" in found.reason
 
 
+@pytest.mark.parametrize("cells", ["95.2%,96 %,-", "0.9 bpb,0.8 bpb,n/a", "5ms,6e3ms,"])
+def test_a_unit_that_all_numbers_have(cells):
+    rows = [f"{n},{x},discard\n" for n, x in enumerate(cells.split(","))]
+    log = read("id,accuracy,status\n" + "".join(rows))
+    assert log.problems == ()
+    assert [row.value is None for row in log.rows] == [False, False, True]
+
+
+@pytest.mark.parametrize("cells", ["95.2%,0.96", "12.3k,12.4k", "5ms,6s"])
+def test_units_that_differ_are_reported(cells):
+    rows = [f"{n},{x},discard\n" for n, x in enumerate(cells.split(","))]
+    log = read("id,accuracy,status\n" + "".join(rows))
+    assert len(log.problems) + len(log.rows) == 2
+    assert all("is not a number" in reason for _, reason in log.problems)
+    assert all(row.value == 0.96 for row in log.rows)
+
+
 def test_a_change_in_words_is_no_number():
     found = problem(HEADER + "abc\t1.960->1.920\t1.0\tkeep\tx\n")
     assert "'1.960->1.920' is not a number" in found.reason
@@ -377,6 +394,24 @@ def test_an_unknown_status_is_reported_with_its_word():
 
 def test_tabs_in_the_last_description_belong_to_it():
     assert only(HEADER + "abc\t0.9\t1.0\tkeep\ta\tb\n").description == "a b"
+
+
+def test_quotes_hold_tabs_and_newlines_but_no_rows():
+    header = "commit\tval_bpb\tdescription\tstatus\n"
+    log = read(
+        header
+        + 'abc\t0.9\t"a\tb"\tkeep\n'
+        + 'abd\t0.8\t"one\ntwo ""2"""\tkeep\n'
+        + 'abe\t0.7\t"open\tkeep\n'
+        + 'abf\t0.6\tshut"\tkeep\n'
+    )
+    assert [(x.line, x.commit, x.description) for x in log.rows] == [
+        (2, "abc", "a b"),
+        (3, "abd", 'one two "2"'),
+        (5, "abe", '"open'),
+        (6, "abf", 'shut"'),
+    ]
+    assert log.problems == ()
 
 
 def test_a_missing_description_is_empty():

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from loopgraph_git.errors import UsageError
+from loopgraph_git.loop.history import read_log
 from loopgraph_git.records import Experiment, Judgement, Oid, Status
 from loopgraph_git.review import export
 from loopgraph_git.review.export import Format
@@ -73,6 +74,20 @@ def test_csv():
 def test_no_text_is_a_formula_to_a_spreadsheet(text):
     [row] = rows([replace(KEPT, subject=text, reason=text)])
     assert row["description"] == row["reason"] == f"'{text.strip()}"
+
+
+@pytest.mark.parametrize("text", ["-5% lr", "'-5% lr", "''=1", "'quoted'", "5"])
+def test_csv_gives_every_text_back(text):
+    written = "".join(export.csv_lines([replace(KEPT, subject=text)]))
+    [row] = read_log(written, "log").rows
+    assert row.description == text
+
+
+@pytest.mark.parametrize("value", [0.98765432, 0.0123456, 1.5e-8, -0.000473421, 1e7])
+def test_a_small_value_is_known_again_in_a_tsv(value):
+    written = tsv([replace(KEPT, value=value)])[1][1]
+    assert float(written) == pytest.approx(value, rel=1e-6)
+    assert tsv([replace(KEPT, value=0.5)])[1][1] == "0.500000"
 
 
 def test_csv_and_tsv_have_one_line_an_experiment():
