@@ -16,14 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 from loopgraph_git.errors import UsageError
 from loopgraph_git.ingest.holdings import Holdings
 from loopgraph_git.records import Direction, Found, dataframe
-from loopgraph_git.researchfs import ranking, standings
 from loopgraph_git.researchfs.brief import Brief, estimate_tokens, render_brief
 from loopgraph_git.researchfs.codemap import code_map
 from loopgraph_git.researchfs.naming import targets
-from loopgraph_git.researchfs.search import method_ranks
-from loopgraph_git.researchfs.search import search as search_store
 from loopgraph_git.researchfs.store import Store
-from loopgraph_git.researchfs.trials import Question
 from loopgraph_git.resources import Closing, resource_dir
 
 if TYPE_CHECKING:
@@ -235,7 +231,10 @@ class ResearchFSClient(Closing):
         code: Mapping[str, str] | None = None,
     ) -> Found[Hit]:
         """Return the k best answers; any text is a query, and `code` searched too."""
-        found = search_store(self.store, query, kinds, k, prefix=prefix, code=code)
+        # lists and tables need no search, and no ranking below
+        from loopgraph_git.researchfs.search import search  # noqa: PLC0415
+
+        found = search(self.store, query, kinds, k, prefix=prefix, code=code)
         return Found(found)
 
     def rank(  # noqa: PLR0913  the question, and what it is about
@@ -255,6 +254,10 @@ class ResearchFSClient(Closing):
         `baseline` names the commit that the code is at: tries on it tire a method.
         With `before`, the id of a question's record, no later question counts.
         """
+        from loopgraph_git.researchfs import ranking, standings  # noqa: PLC0415
+        from loopgraph_git.researchfs.search import method_ranks  # noqa: PLC0415
+        from loopgraph_git.researchfs.trials import Question  # noqa: PLC0415
+
         methods = self.methods()
         trials = standings.trials(self.store, metric.name if metric else "")
         question = Question(
@@ -319,6 +322,8 @@ class ResearchFSClient(Closing):
 
     def _states(self, baseline: str) -> frozenset[str]:
         """Return the names of the code at a commit: the commit, and its tree."""
+        from loopgraph_git.researchfs import standings  # noqa: PLC0415
+
         return standings.states_of(self.store, baseline) if baseline else frozenset()
 
 

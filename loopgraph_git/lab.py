@@ -18,7 +18,6 @@ from loopgraph_git.git import bulk
 from loopgraph_git.ledger import Ledger
 from loopgraph_git.mapping import map_repository
 from loopgraph_git.opening import open_index, rebuild
-from loopgraph_git.provenance import Why, why
 from loopgraph_git.recognition import NEWEST, recognise
 from loopgraph_git.reconcile import reconcile
 from loopgraph_git.records import (
@@ -32,7 +31,6 @@ from loopgraph_git.records import (
     body_of,
 )
 from loopgraph_git.researchfs.recognised import recognised_in
-from loopgraph_git.researchfs.standings import acted_on
 from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from loopgraph_git.client import Answer
     from loopgraph_git.ingest.holdings import Wishes
     from loopgraph_git.ingest.taken import Ingested
+    from loopgraph_git.provenance import Why
     from loopgraph_git.records import Hit, Judgement, Method
     from loopgraph_git.repeats import Checked, Repeats
     from loopgraph_git.researchfs.repomap import MappedFile
@@ -173,8 +172,7 @@ class Lab(Closing):
             return None
         came = self.client.store.landed_from(found.commit)
         trees = bulk.trees(self.repo, [found.commit]) if came else {}
-        same = (item for item in came if item.tree == trees.get(found.commit))
-        return next(same, None)
+        return next((x for x in came if x.tree == trees.get(found.commit)), None)
 
     def records_of(self, commit: Oid) -> list[Record]:
         """Return every record about a commit, the oldest first."""
@@ -225,6 +223,8 @@ class Lab(Closing):
 
     def why(self, what: str) -> Why:
         """Return what is behind a rev, `[REV:]PATH:LINE` or a method; see provenance.py."""
+        from loopgraph_git.provenance import why  # noqa: PLC0415
+
         return why(self.repo, self.client.store, what)
 
     def _repeats(self) -> Repeats:
@@ -335,6 +335,8 @@ class Lab(Closing):
 
     def acted_on(self, commit: Oid) -> tuple[str, bool] | None:
         """Return the question that a commit acted on, and whether that is inferred."""
+        from loopgraph_git.researchfs.standings import acted_on  # noqa: PLC0415
+
         self.recognise(commit)
         return acted_on(self.client.store, commit)
 

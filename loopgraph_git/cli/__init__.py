@@ -5,8 +5,6 @@ Subcommands are imported only when they are called, so that `git lg -h` is quick
 
 from __future__ import annotations
 
-import atexit
-import gc
 import importlib
 import os
 import sys
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
 # the variable by which click is asked to complete rather than to run
 _COMPLETE = "_GIT_LG_COMPLETE"
-_ALLOCATIONS = 50_000
-"""How many more values are made than let go before the collector looks for cycles."""
 _COMMANDS = {
     "init": ("setup", "Find out how this repository trains; write .loopgraph.yml."),
     "trust": ("setup", "Approve the commands that .loopgraph.yml names."),
@@ -137,19 +133,8 @@ def _hand_on(args: list[str]) -> None:
         run_alias(alias, args)
 
 
-def _collect_rarely() -> None:
-    """Leave to the system what a short process made.
-
-    Its modules alone make the collector run thirty times, and looking through all of
-    them once more at the end takes a sixth of the time of `git lg log`.
-    """
-    gc.set_threshold(_ALLOCATIONS)
-    atexit.register(gc.freeze)
-
-
 def main() -> None:
     """Run the command line; errors become one message and an exit code."""
-    _collect_rarely()
     _hand_on(sys.argv[1:])
     try:
         code = cli.main(prog_name="git-lg", standalone_mode=False)
