@@ -45,10 +45,10 @@ def import_(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """Adopt experiments that were kept elsewhere: logs, commits or DVC's.
 
-    A FILE is a log: results.tsv of autoresearch, CSV, JSON lines, a Markdown table,
-    or `-` for stdin. A row whose commit is in this repository becomes records on
-    that commit. For a row whose code is lost a commit without files stands in, which
-    says so.
+    A FILE is a log: results.tsv of autoresearch, CSV, JSON, tables in Markdown, or `-`
+    for stdin. A row whose commit is in this repository becomes records on that
+    commit. For a row whose code is lost a commit without files stands in, which says
+    so. Where a log has no verdicts its rows are runs that nobody judged.
 
     A RANGE `A..B`, or a REV for what it holds since it left the default branch, is a
     history that is its own log. A commit is an experiment where its subject begins

@@ -68,7 +68,11 @@ def rows_added(repo: Repo, steps: Sequence[Step], metric: Metric) -> dict[Oid, A
             added = _added(texts.get(change.old, ""), texts.get(change.new, ""))
             try:
                 log = read_log(
-                    added, path, metric=metric.name, direction=metric.direction
+                    added,
+                    path,
+                    metric=metric.name,
+                    direction=metric.direction,
+                    judged=True,
                 )
             except UsageError as error:
                 if added and (path, str(error)) not in complaints:

@@ -83,18 +83,20 @@ def read_log(
     metric: str = "",
     direction: Direction | None = None,
     known: Metric | None = None,
+    judged: bool = False,
 ) -> Log:
     """Read a log; `metric` and `direction` win over what it says itself.
 
     `known` is the metric of the repository: it gives a nameless column its name, and
     its direction where the names agree. Raises UsageError when the file as a whole
-    cannot be read: no rows, no verdicts, no metric, or one that cannot be meant.
+    cannot be read: no rows, no metric, or one that cannot be meant, and, where it is
+    to be `judged`, no verdicts.
     """
     known = known or Metric()
     try:
         table = log_lines.split(text)
         wanted = metric or table.said.get("metric", "")
-        columns, rows = _columns(table.lines, wanted, known)
+        columns, rows = _columns(table.lines, wanted, known, judged=judged)
         way = direction or log_columns.read_direction(table.said.get("direction", ""))
         decides, stated = log_metric.metric_of(
             columns, rows, wanted=wanted, way=way, known=known
@@ -144,14 +146,18 @@ def by_session(log: Log, usual: str, *, only: bool = False) -> list[Log]:
 
 
 def _columns(
-    lines: tuple[Line, ...], wanted: str, known: Metric
+    lines: tuple[Line, ...], wanted: str, known: Metric, *, judged: bool
 ) -> tuple[Columns, list[Line]]:
     """Return the columns, and the lines below the header if there is one."""
     if not lines:
         raise UsageError("no rows in it: is it an experiment log?")
     first = lines[0].cells
     # objects of JSON name their cells, on no line of the file
-    if lines[0].number and not log_columns.is_header(first):
+    unjudged = log_columns.is_unjudged(first)
+    if unjudged and judged:
+        raise UsageError("it has no column of verdicts: name one `status`")
+    header = unjudged or log_columns.is_header(first)
+    if lines[0].number and not header:
         return log_columns.without_header(first), list(lines)
     told = log_metric.names_told(first, lines[1:])
     if wanted in told and any(map(log_columns.is_nameless, first)):
@@ -190,7 +196,10 @@ class _Reader:
     def turned(self, line: Line, wanted: str) -> bool:
         """Say whether a line is a header: of another log in the same file."""
         cells, columns = line.cells, self.columns
-        verdict = cells[columns.status] if columns.status < len(cells) else ""
+        place = columns.status
+        if tuple(map(log_columns.plain, cells)) == columns.names:
+            return True
+        verdict = "" if place is None else "".join(cells[place : place + 1])
         if not log_columns.is_header(cells) or columns.judgement_of(verdict):
             return False
         try:

@@ -80,6 +80,10 @@ class Cells:
 
     def verdict(self) -> Judgement | None:
         """Return the verdict, None where the row tells of a run alone."""
+        if self.columns.status is None:
+            if self.at(self.columns.metric).lower() in _NOTHING:
+                raise Untold("neither a value nor a verdict is told of it")
+            return None
         word = self.at(self.columns.status)
         verdict = self.columns.judgement_of(word)
         if not word and self.columns.ending is not None:

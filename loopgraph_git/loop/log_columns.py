@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "hash",
             "sha", "revision")  # fmt: skip
 _IDS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "iteration",
-        "iter", "id", "#", "cycle", "round", "step", "attempt", "item", "experiment", "exp", "tag",
+        "iter", "id", "#", "cycle", "round", "attempt", "item", "experiment", "exp", "tag",
         "name")  # fmt: skip
+# these name one run of a log, and never a step of it
+_RUNS = ("run_id", "experiment_id", "exp_id", "trial_id", "run", "trial", "experiment",
+         "exp", "name")  # fmt: skip
 # columns that hold yes or no
 _FLAGS = ("kept", "accepted")
 _STATUSES = ("verdict", "decision", *_FLAGS, "status", "outcome", "result")
@@ -93,6 +96,8 @@ _YES, _NO = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
 _ENDINGS = {"oom": Status.OOM, "timeout": Status.TIMEOUT, "nan": Status.NAN,
             "diverged": Status.NAN}  # fmt: skip
 _TOP = 20.0
+# no column has a longer name
+_NAME = 40
 # the two orders that files without a header have been seen in
 _BARE = {
     # the shorter first: a description may be a verdict's word, a number never is
@@ -107,7 +112,7 @@ class Columns:
 
     names: tuple[str, ...]
     metric: int
-    status: int
+    status: int | None = None
     commit: int | None = None
     run: int | None = None
     description: int | None = None
@@ -127,7 +132,8 @@ class Columns:
 
     def judgement_of(self, word: str) -> Judgement | None:
         """Return the verdict that a word means in the column of verdicts."""
-        if self.names[self.status] in _FLAGS and _bare(word) in _YES | _NO:
+        flags = self.status is not None and self.names[self.status] in _FLAGS
+        if flags and _bare(word) in _YES | _NO:
             return Judgement.KEEP if _bare(word) in _YES else Judgement.DISCARD
         return judgement_of(word)
 
@@ -167,6 +173,17 @@ def is_header(cells: Sequence[str]) -> bool:
     )
 
 
+def is_unjudged(cells: Sequence[str]) -> bool:
+    """Say whether cells name columns that tell of runs, and of no verdict.
+
+    A curve of one training names steps: that is no log of experiments.
+    """
+    names = {plain(cell) for cell in cells}
+    is_row = any(number_of(cell) is not None or judgement_of(cell) for cell in cells)
+    told = names & {*_COMMITS, *_RUNS, *_WORDS}
+    return bool(told) and len(names) > 1 and not (is_row or has_verdict(cells))
+
+
 def is_export(cells: Iterable[str]) -> bool:
     """Say whether names of columns are those of an export of ours."""
     return {"verdict", "run_status", "metric", "value"} <= set(map(plain, cells))
@@ -182,17 +199,14 @@ def from_header(
     """
     names = tuple(map(plain, cells))
     status = _first(names, _STATUSES)
-    if status is None:
-        raise UsageError(
-            f"no column of {', '.join(names)[:200]} says what was decided: name one "
-            "of them `status`"
-        )
+    if status is None and not is_unjudged(cells):
+        raise UsageError(_undecided(names))
     commit, run = _first(names, _COMMITS), _first(names, _IDS)
     description = _first(names, _WORDS)
     metric, ending = _metric_column(names, wanted, told), _first(names, _ENDS)
-    for place in (status, metric):
-        if names.count(names[place]) > 1:
-            raise UsageError(f"two columns are called {names[place]}: rename one")
+    for name in {names[metric], *(names[x] for x in (status,) if x is not None)}:
+        if names.count(name) > 1:
+            raise UsageError(f"two columns are called {name}: rename one")
     named = place_of_name(names) if is_nameless(names[metric]) else None
     return Columns(
         names=names,
@@ -218,9 +232,19 @@ def without_header(cells: Sequence[str]) -> Columns:
     for place, names in _BARE.items():
         if place < len(cells) and judgement_of(cells[place]):
             return from_header(names)
+    short = len(cells) > 1 and all(len(cell) < _NAME for cell in cells)
+    if short and not any(number_of(cell) is not None for cell in cells):
+        raise UsageError(_undecided(cells))
     raise UsageError(
         "the first row is no header, and no verdict stands where autoresearch writes "
         "it: add a first line such as commit, val_bpb, memory_gb, status, description"
+    )
+
+
+def _undecided(names: Sequence[str]) -> str:
+    return (
+        f"no column of {', '.join(names)[:200]} says what was decided: name one of them "
+        "`status`"
     )
 
 

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.log_columns import has_verdict
+from loopgraph_git.loop.log_columns import has_verdict, is_unjudged
 from loopgraph_git.loop.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def table(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
     names = list(dict.fromkeys(name for _, cells, _ in objects for name in cells))
     if not objects:
         return Table((), said, tuple(problems), tuple(passed))
-    if not has_verdict(names):
+    if not (has_verdict(names) or is_unjudged(names)):
         raise UsageError(
             f"the keys {', '.join(names)[:200]} say no verdict: name one `status`"
         )

@@ -371,6 +371,32 @@ def test_a_run_that_nobody_judged_has_no_verdict(word):
     assert (row.verdict, row.word, row.value) == (None, word, 0.5)
 
 
+def test_a_log_without_verdicts_tells_of_runs():
+    header = "timestamp,run_id,val_bpb,lr,notes\n"
+    text = header + "2026-03-23T00:09:42,f1,2.25,0.01,wide\n,f2,,0.02,\n" + header
+    log = read(text)
+    assert [(x.name, x.value, x.verdict) for x in log.rows] == [("f1", 2.25, None)]
+    assert log.rows[0].metrics == {"lr": 0.01}
+    assert log.passed == ((3, "neither a value nor a verdict is told of it"),)
+    with pytest.raises(UsageError, match="no column of verdicts"):
+        read(text, judged=True)
+    assert only('{"name": "f1", "val_loss": 2.5}\n').verdict is None
+
+
+@pytest.mark.parametrize(
+    "text", ["step,val_loss\n1,2.5\n", '{"step": 1, "val_loss": 2.5}\n']
+)
+def test_a_curve_is_no_log_of_experiments(text):
+    with pytest.raises(UsageError, match="name one"):
+        read(text)
+
+
+def test_the_verdict_may_be_the_first_column():
+    log = read("status\tval_bpb\tcommit\nkeep\t0.9\tabc\nstatus\tval_bpb\tcommit\n")
+    assert [row.verdict for row in log.rows] == [Judgement.KEEP]
+    assert log.problems == ()
+
+
 def test_yes_and_no_in_a_column_of_their_own():
     text = (
         '{"iteration": 1, "kept": true, "status": "ok", "accuracy": 0.5}\n'
