@@ -133,12 +133,17 @@ def _read(lab: LoopGraph, source: str, options: _Options) -> list[Log]:
 def _read_file(
     lab: LoopGraph, stream: IO[bytes], name: str, options: _Options
 ) -> list[Log]:
-    from loopgraph_git.loop.history import by_session, read_log  # noqa: PLC0415
+    from loopgraph_git.loop import history  # noqa: PLC0415
     from loopgraph_git.loop.log_lines import read_text  # noqa: PLC0415
 
-    log = read_log(read_text(stream, name), name, **options.of(lab))
+    text, chosen = read_text(stream, name), options.of(lab)
+    if chosen.pop("metric"):
+        logs = [history.read_log(text, name, **options.of(lab))]
+    else:
+        logs = history.read_metrics(text, name, **chosen)
     usual = options.session or refs.slug(Path(name).stem)
-    return by_session(log, usual, only=bool(options.session))
+    only = bool(options.session)
+    return [part for log in logs for part in history.by_session(log, usual, only=only)]
 
 
 def _read_line(

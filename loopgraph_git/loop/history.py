@@ -13,7 +13,7 @@ from loopgraph_git.errors import UsageError
 from loopgraph_git.git import refs
 from loopgraph_git.loop import log_columns, log_lines, log_metric
 from loopgraph_git.loop.cells import names_in, time_of
-from loopgraph_git.loop.log_cells import Cells, Unreadable, Untold
+from loopgraph_git.loop.log_cells import Cells, Elsewhere, Unreadable, Untold
 from loopgraph_git.loop.log_table import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
@@ -65,6 +65,7 @@ class Log:
 
     `passed` is what was read and is no experiment, with the reason. `session` is
     what its experiments are called together, `origin` where a history was read from.
+    `elsewhere` has the lines of rows that were measured by other metrics.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Log:
     passed: tuple[Problem, ...] = ()
     session: str = ""
     origin: str = ""
+    elsewhere: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def read_log(
@@ -118,7 +120,30 @@ def read_log(
         passed=tuple(
             sorted([*table.passed, *passed], key=lambda found: int(found.line))
         ),
+        elsewhere={name: frozenset(lines) for name, lines in reader.elsewhere.items()},
     )
+
+
+def read_metrics(
+    text: str, name: str, *, direction: Direction | None = None, known: Metric
+) -> list[Log]:
+    """Read a log that may have changed its metric, as one for each of them.
+
+    `direction` is that of the first. What a metric cannot be read by stays a problem
+    of the first log. Raises UsageError as `read_log` does.
+    """
+    first = read_log(text, name, direction=direction, known=known)
+    logs = [first]
+    for metric, lines in first.elsewhere.items():
+        try:
+            log = read_log(text, name, metric=metric, known=known)
+        except UsageError:
+            continue
+        own = tuple(x for x in log.problems if x.line in lines)
+        logs.append(replace(log, problems=own, passed=(), elsewhere={}))
+        left = tuple(x for x in logs[0].problems if x.line not in lines)
+        logs[0] = replace(logs[0], problems=left)
+    return logs
 
 
 def _kept(rows: Iterable[Row]) -> Iterator[float]:
@@ -174,6 +199,7 @@ class _Reader:
         self.columns = columns
         self.unit = unit
         self.metric = metric
+        self.elsewhere: dict[str, list[int]] = {}
         self._strange = False
 
     def read(
@@ -188,6 +214,8 @@ class _Reader:
                 if not self.turned(line, wanted):
                     rows.append(self.row(line, number))
             except Unreadable as error:
+                if isinstance(error, Elsewhere):
+                    self.elsewhere.setdefault(error.name, []).append(line.number)
                 problems.append(Problem(line.number, str(error)))
             except Untold as error:
                 passed.append(Problem(line.number, str(error)))

@@ -79,11 +79,13 @@ def _is_known(
     """
     if any(entry.row.raw.startswith(text) for text in torn):
         return True
+    ours = {x.body.get("metric") for x in entry.lines if x.kind is Kind.RESULT}
     for record in records:
         if record.kind is Kind.RESULT:
             mark, value = record.body.get(MARK), record.body.get("value")
-            elsewhere = mark not in marks and _same(value, entry.row.value)
-            if mark is None or elsewhere:
+            metric = record.body.get("metric") or None
+            same = _same(value, entry.row.value) and metric in ours | {None}
+            if mark is None or (mark not in marks and same):
                 return True
     return False
 

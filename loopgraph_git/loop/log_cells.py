@@ -25,6 +25,16 @@ class Unreadable(Exception):  # noqa: N818  becomes a Problem, never an error
     """Why a row cannot be read."""
 
 
+class Elsewhere(Unreadable):
+    """Why a row belongs to another metric, which `name` is."""
+
+    def __init__(self, name: str, ours: str) -> None:
+        super().__init__(
+            f"measured by {name[:_SHORT]!r}, not {ours}: import it with `--metric`"
+        )
+        self.name = name
+
+
 class Untold(Exception):  # noqa: N818  as above
     """Why a row, which can be read, tells of no experiment's outcome."""
 
@@ -101,10 +111,7 @@ class Cells:
         """Return what the run measured, None where the log says that it is nothing."""
         named = self.at(self.columns.metric_name)
         if named not in ("", metric.name):
-            raise Unreadable(
-                f"measured by {named[:_SHORT]!r}, not {metric.name}: import it with "
-                "`--metric`"
-            )
+            raise Elsewhere(named, metric.name)
         text = self.at(self.columns.metric)
         if text.lower() in _NOTHING:
             return None

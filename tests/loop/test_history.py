@@ -8,7 +8,7 @@ import pytest
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop.cells import time_of
-from loopgraph_git.loop.history import read_log
+from loopgraph_git.loop.history import read_log, read_metrics
 from loopgraph_git.loop.log_columns import judgement_of
 from loopgraph_git.loop.log_lines import read_text
 from loopgraph_git.records import Direction, Judgement, Metric, Status
@@ -248,6 +248,12 @@ def test_each_config_line_holds_for_the_lines_below_it():
     assert [row.value for row in log.rows] == [0.5, None]
     with pytest.raises(UsageError, match="--direction"):
         read(text, metric="total")
+    green, wrong = read_metrics(text + '{"type": "config", "metricName": "x"}\n'
+                                '{"run": 5, "metric": 1, "status": "keep"}\n',
+                                "log", known=Metric())  # fmt: skip
+    assert [row.name for row in green.rows + wrong.rows] == ["1", "2", "3", "4"]
+    assert [line for line, _ in green.problems] == [8]
+    assert wrong.problems == ()
 
 
 def test_a_config_line_may_name_another_column():

@@ -110,6 +110,20 @@ def test_what_was_measured_here_is_not_imported_again(toy):
     assert (items[0]["added"], items[0]["lost"]) == (0, 0)
 
 
+def test_two_metrics_of_one_commit_are_two_results(toy):
+    oid = git(toy.root, "rev-parse", "HEAD")
+    (toy.root / "old.jsonl").write_text(
+        '{"type": "config", "metricName": "acc", "bestDirection": "higher"}\n'
+        f'{{"run": 1, "commit": "{oid}", "metric": 0.5, "status": "keep"}}\n'
+        '{"type": "config", "metricName": "cost", "bestDirection": "lower"}\n'
+        f'{{"run": 2, "commit": "{oid}", "metric": 0.5, "status": "keep"}}\n'
+    )
+    told = toy.lg("import", "old.jsonl").stdout
+    assert told.count("1 row of session old: 1 keep") == told.count("1 added") == 2
+    told = toy.lg("import", "old.jsonl").stdout
+    assert told.count("0 added, 1 known before") == 2
+
+
 def test_problems_name_file_line_and_reason(toy, log):
     log.write_text(HEADER + "abc\t1.0\t1.0\tperhaps\tx\n" + LOST)
     done = toy.lg("import", log.name, code=1)
