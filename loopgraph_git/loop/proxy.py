@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from http.server import BaseHTTPRequestHandler
@@ -23,11 +24,19 @@ from typing import TYPE_CHECKING, Any
 from loopgraph_git.errors import BudgetError
 from loopgraph_git.loop.loopback import serving
 from loopgraph_git.loop.providers import may_pass, priced
-from loopgraph_git.loop.told import Told, asks_for_usage, events, object_of
+from loopgraph_git.loop.told import (
+    ANSWER_LIMIT,
+    Told,
+    asks_for_usage,
+    events,
+    lines_of,
+    object_of,
+    require_whole,
+)
 from loopgraph_git.loop.usage import FREE, Meter, Usage, price_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from loopgraph_git.loop.endpoints import Endpoint
 
@@ -41,8 +50,6 @@ _FREE = {"/v1/messages/count_tokens": "POST", "/v1/models": "GET"}
 _BODY_LIMIT, _DIGITS = 32 << 20, 16
 # each holds its question in memory
 _AT_ONCE = 16
-_ANSWER_LIMIT = 64 << 20
-_LINE_LIMIT = 16 << 20
 _SILENCE_SECONDS = 300.0
 _LAST_SECONDS = 5.0
 _UPWARDS = (
@@ -262,14 +269,19 @@ class _Passing(BaseHTTPRequestHandler):
             if answer.status >= HTTPStatus.BAD_REQUEST:
                 self._fail(answer)
                 return
+
+            @cache
+            def count() -> None:
+                if protocol:
+                    self.gate.count(told.usage(body), model)
+
             try:
-                self._pass_back(answer, told, hide=added)
+                self._pass_back(answer, told, count, hide=added)
             except HTTPException as error:
                 # cut off: the client sees it too, for no last chunk comes
                 self.gate.failed(f"{type(error).__name__}: {error}")
             finally:
-                if protocol:
-                    self.gate.count(told.usage(body), model)
+                count()
 
     def _target(self) -> str:
         base = self.gate.at.base_url.partition("://")[2].partition("/")[2].strip("/")
@@ -304,23 +316,28 @@ class _Passing(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _pass_back(self, answer: HTTPResponse, told: Told, *, hide: bool) -> None:
+    def _pass_back(
+        self, answer: HTTPResponse, told: Told, count: Callable[[], None], *, hide: bool
+    ) -> None:
+        """Pass an answer back; who has its end may ask again, so it is counted first."""
         if "event-stream" not in (answer.getheader("content-type") or ""):
-            body = answer.read(_ANSWER_LIMIT)
+            body = answer.read(ANSWER_LIMIT)
             told.whole(body)
+            count()
             # cut off, it says still how long it should have been
             self._begin(
                 answer, {"content-length": str(len(body) + (answer.length or 0))}
             )
             self.wfile.write(body)
-            _require_whole(answer)
+            require_whole(answer)
             return
         self._begin(answer, {"transfer-encoding": "chunked"})
-        for event in events(_lines(answer)):
+        for event in events(lines_of(answer)):
             # the client did not ask for what only we wanted to know
             if not told.event(event) or not hide:
                 self._chunk(b"".join(event))
-        _require_whole(answer)
+        require_whole(answer)
+        count()
         self._chunk(b"")
 
     def _chunk(self, content: bytes) -> None:
@@ -329,18 +346,3 @@ class _Passing(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Stay quiet: the meter knows what passed."""
-
-
-def _require_whole(answer: HTTPResponse) -> None:
-    """Raise HTTPException where an answer ended before it was complete."""
-    if answer.length:
-        raise HTTPException(f"cut off {answer.length} bytes before its end")
-
-
-def _lines(answer: HTTPResponse) -> Iterator[bytes]:
-    left = _ANSWER_LIMIT
-    while line := answer.readline(min(_LINE_LIMIT, left)):
-        left -= len(line)
-        yield line
-        if left <= 0:
-            raise HTTPException(f"an answer of over {_ANSWER_LIMIT >> 20} MiB")

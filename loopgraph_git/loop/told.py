@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.loop.usage import Usage, estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from http.client import HTTPResponse
 
+ANSWER_LIMIT = 64 << 20
+"""Bytes of an answer that are read at most."""
+_READ_LIMIT = 16 << 20
 # nothing that counts is said in a longer line
 _LINE_LIMIT = 32 << 20
 _ADDED = ("cache_read_input_tokens", "cache_creation_input_tokens")
@@ -128,6 +133,22 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
+
+
+def lines_of(answer: HTTPResponse) -> Iterator[bytes]:
+    """Yield the lines of a stream; raises HTTPException where it does not end."""
+    left = ANSWER_LIMIT
+    while line := answer.readline(min(_READ_LIMIT, left)):
+        left -= len(line)
+        yield line
+        if left <= 0:
+            raise HTTPException(f"an answer of over {ANSWER_LIMIT >> 20} MiB")
+
+
+def require_whole(answer: HTTPResponse) -> None:
+    """Raise HTTPException where an answer ended before it was complete."""
+    if answer.length:
+        raise HTTPException(f"cut off {answer.length} bytes before its end")
 
 
 def events(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

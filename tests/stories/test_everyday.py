@@ -375,7 +375,7 @@ def test_an_empty_repository_is_answered_in_words(tmp_path):
     git(tmp_path, "init", "-q")
     toy = Toy(tmp_path)
     assert toy.json("log") == []
-    assert "names no commit" in toy.lg("init", code=1).stderr
+    assert "there is no commit yet" in toy.lg("init", code=1).stderr
 
 
 def test_hostile_text_of_others_cannot_move_the_cursor(toy):
