@@ -22,6 +22,9 @@ LINES = (
     "x\t1e999\t2.0\tkeep\ty", "x,1e999,2.0,keep,y", "x\t1_0\t2\tkeep\ty", "é" * 99,
     "commit\tval_bpb\tmemory_gb\tstatus\tdescription", "commit,val_bpb,status",
     '{"commit": "x", "val_bpb": 1e999, "status": "keep"}', "x\t1\t1\tkeep\ta\tb\tc",
+    "[", "[{}]", "|a|b|", "|---|---|", "a;b;keep", '"a\tb', 'x\t"1\t2\tkeep\ty"',
+    "x\\t1.0\\t2.0\\tkeep\\ty", "x\t0.9%\t44 GB\tok\ty", "\x1b[1mx\x1b[0m\t1\t1\tkeep\ty",
+    '{"type": "hook"}', '{"kept": true}', "x\t0.9\tkeep\tbaseline", "metric\tvalue\tstatus",
     '{"commit": ["x"], "val_bpb": {"a": 1}, "status": null}', '{"a":' * 2000,
 )  # fmt: skip
 noise = st.sampled_from(LINES) | hostile.text.map(
