@@ -161,6 +161,11 @@ def has_verdict(cells: Iterable[str]) -> bool:
     return any(plain(cell) in _STATUSES for cell in cells)
 
 
+def is_words(name: str) -> bool:
+    """Say whether a column tells in words what was tried."""
+    return plain(name) in _WORDS
+
+
 def is_header(cells: Sequence[str]) -> bool:
     """Say whether cells name columns: a verdict and something besides."""
     names = {plain(cell) for cell in cells}

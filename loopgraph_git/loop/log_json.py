@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect
+from collections import Counter
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.log_columns import has_verdict, is_unjudged
+from loopgraph_git.loop.log_columns import has_verdict, is_unjudged, is_words
 from loopgraph_git.loop.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def table(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
     A line of configuration holds for the lines below it, until the next.
     """
     config: dict[str, str] = {}
-    objects: list[tuple[int, dict[str, str], str]] = []
+    objects: list[tuple[int, dict[str, Any], str]] = []
     problems: list[Problem] = []
     passed: list[Problem] = []
     for number, raw, plain in _array(rows) or _lines(rows):
@@ -41,8 +42,10 @@ def table(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
         elif plain.get("type") and not has_verdict(map(str, plain)):
             passed.append(Problem(number, f"of type {str(plain['type'])[:_SHORT]!r}"))
         else:
-            objects.append((number, config | _flat(plain), raw))
-    names = list(dict.fromkeys(name for _, cells, _ in objects for name in cells))
+            objects.append((number, config | plain, raw))
+    shared = set[str]().union(*(_shared(plain) for _, plain, _ in objects))
+    flat = [(number, _flat(plain, shared), raw) for number, plain, raw in objects]
+    names = list(dict.fromkeys(name for _, cells, _ in flat for name in cells))
     if not objects:
         return Table((), said, tuple(problems), tuple(passed))
     if not (has_verdict(names) or is_unjudged(names)):
@@ -52,7 +55,7 @@ def table(rows: list[tuple[int, str]], said: dict[str, str]) -> Table:
     lines = [Line(0, names, "")]
     lines += [
         Line(number, [cells.get(name, "") for name in names], raw)
-        for number, cells, raw in objects
+        for number, cells, raw in flat
     ]
     return Table(tuple(lines), said, tuple(problems), tuple(passed))
 
@@ -95,15 +98,29 @@ def _loaded(raw: str) -> Any:
         return None
 
 
-def _flat(plain: Mapping[str, Any]) -> dict[str, str]:
-    """Return an object as texts; the members of an inner object become its own."""
+def _shared(plain: Mapping[str, Any]) -> set[str]:
+    """Return the keys that more than one inner object has."""
+    inner = [value for value in plain.values() if isinstance(value, dict)]
+    counted = Counter(str(key) for value in inner for key in value)
+    return {key for key, count in counted.items() if count > 1}
+
+
+def _flat(plain: Mapping[str, Any], shared: set[str]) -> dict[str, str]:
+    """Return an object as texts; the members of an inner object become its own.
+
+    Those that are `shared` are called by both names: `train_loss` and `val_loss`.
+    """
     cells: dict[str, str] = {}
     inner: dict[str, str] = {}
     for name, value in plain.items():
-        if isinstance(value, dict):
-            inner |= {str(key): _text(item) for key, item in value.items()}
-        else:
+        if not isinstance(value, dict):
             cells[name] = _text(value)
+            continue
+        members = {str(key): _text(item) for key, item in value.items()}
+        if is_words(name):
+            cells[name] = ", ".join(f"{key}: {item}" for key, item in members.items())
+        for key, item in members.items():
+            inner[f"{name}_{key}" if key in shared else key] = item
     return inner | cells
 
 

@@ -256,6 +256,19 @@ def test_each_config_line_holds_for_the_lines_below_it():
     assert wrong.problems == ()
 
 
+def test_keys_that_inner_objects_share_are_called_by_both_names():
+    log = read(
+        '{"name": "a", "train": {"acc": 0.9, "n": 1}, "val": {"acc": 0.5}, "lr": {"x": 2},'
+        ' "change": {"LR": "4e-4", "B": 2}, "verdict": "keep"}\n'
+        '{"name": "b", "val": {"acc": 0.6}, "verdict": "keep"}\n'
+    )
+    assert log.metric.name == "val_acc"
+    assert [row.value for row in log.rows] == [0.5, 0.6]
+    assert log.rows[0].description == "LR: 4e-4, B: 2"
+    assert log.rows[0].metrics["train_acc"] == 0.9
+    assert (log.rows[0].metrics["n"], log.rows[0].metrics["x"]) == (1, 2)
+
+
 def test_a_config_line_may_name_another_column():
     text = (
         '{"type": "config", "metricName": "speed", "bestDirection": "higher"}\n'
