@@ -262,7 +262,7 @@ class _Reader:
             name=commit or cells.at(columns.run),
             commit=commit,
             verdict=verdict,
-            word=cells.at(columns.status),
+            word=cells.word(),
             ending=ending,
             value=value,
             description=" ".join(cells.at(columns.description).split()),

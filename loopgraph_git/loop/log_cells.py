@@ -88,13 +88,20 @@ class Cells:
         # `done` and the like are said by the verdict, or by nobody
         return known.get(self.at(self.columns.ending).lower())
 
+    def word(self) -> str:
+        """Return the status as it is written, in whichever column holds it."""
+        word, other = self.at(self.columns.status), self.at(self.columns.ending)
+        # lines of JSON may say `kept: true` here and `status: keep` there
+        is_verdict = self.ending() is None and log_columns.judgement_of(other)
+        return other if is_verdict and not word else word
+
     def verdict(self) -> Judgement | None:
         """Return the verdict, None where the row tells of a run alone."""
         if self.columns.status is None:
             if self.at(self.columns.metric).lower() in _NOTHING:
                 raise Untold("neither a value nor a verdict is told of it")
             return None
-        word = self.at(self.columns.status)
+        word = self.word()
         verdict = self.columns.judgement_of(word)
         if not word and self.columns.ending is not None:
             if self.ending() is None:

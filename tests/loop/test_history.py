@@ -426,6 +426,11 @@ def test_yes_and_no_in_a_column_of_their_own():
     assert [row.verdict for row in log.rows] == [Judgement.KEEP, Judgement.DISCARD]
     assert [row.ending for row in log.rows] == [Status.OK, Status.OOM]
     assert log.passed == ((3, "neither a run nor a verdict is told of it"),)
+    later = text + '{"iteration": 4, "status": "discard", "accuracy": 0.4}\n'
+    assert (read(later).rows[2].verdict, read(later).rows[2].word) == (
+        Judgement.DISCARD,
+        "discard",
+    )
     assert only("id\taccuracy\tkept\na\t0.5\t1\n").verdict is Judgement.KEEP
     assert "'1' is no known" in problem("id\taccuracy\tstatus\na\t0.5\t1\n").reason
     assert only("HEAD\t0.99\tkept\tchange\n").verdict is Judgement.KEEP
