@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.git import bulk, commits, refs, trailers
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import known_rows, log_columns
+from loopgraph_git.loop import known_rows, log_verdicts
 from loopgraph_git.loop.known_rows import Entry, Line
 from loopgraph_git.loop.summary import redact
 from loopgraph_git.records import (
@@ -261,7 +261,7 @@ def _is_better(metric: Metric, best: tuple[float, Oid] | None, value: float) -> 
 def _result(row: Row, why: str, log: Log, session: str) -> Result:
     lost = f"code lost: {why}\n" if why else ""
     return Result(
-        status=row.ending or log_columns.ending_of(row.word, row.verdict),
+        status=row.ending or log_verdicts.ending_of(row.word, row.verdict),
         metric=log.metric.name,
         value=row.value,
         metrics={

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loopgraph_git.loop import log_columns
+from loopgraph_git.loop.log_verdicts import judgement_of
 
 if TYPE_CHECKING:
     from loopgraph_git.records import Judgement
@@ -132,7 +132,7 @@ def _verdict_in(subject: str, *, telling: bool) -> tuple[Judgement | None, str]:
     first = _DECIDED.match(start) if telling or results else None
     for match in (first, _BRACKETED.search(subject), _DASHED.search(subject)):
         if match and match[1].lower() in _VERDICTS:
-            return log_columns.judgement_of(match[1]), match[1]
+            return judgement_of(match[1]), match[1]
     return None, ""
 
 
@@ -141,5 +141,5 @@ def _verdict_of_line(line: str) -> tuple[Judgement | None, str]:
         return _verdict_in(line, telling=True)
     match = _STATED.match(line)
     if match and match[1].lower() in _VERDICTS:
-        return log_columns.judgement_of(match[1]), match[1]
+        return judgement_of(match[1]), match[1]
     return None, ""

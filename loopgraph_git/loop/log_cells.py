@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.loop import log_columns
 from loopgraph_git.loop.cells import memory_of, number_of, seconds_of, time_of
+from loopgraph_git.loop.log_verdicts import has_only_run, judgement_of
 from loopgraph_git.records import Judgement, Status
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Cells:
         """Return the status as it is written, in whichever column holds it."""
         word, other = self.at(self.columns.status), self.at(self.columns.ending)
         # lines of JSON may say `kept: true` here and `status: keep` there
-        is_verdict = self.ending() is None and log_columns.judgement_of(other)
+        is_verdict = self.ending() is None and judgement_of(other)
         return other if is_verdict and not word else word
 
     def verdict(self) -> Judgement | None:
@@ -107,7 +108,7 @@ class Cells:
             if self.ending() is None:
                 raise Untold("neither a run nor a verdict is told of it")
             return None
-        if verdict is None and not log_columns.has_only_run(word):
+        if verdict is None and not has_only_run(word):
             raise Unreadable(
                 f"status {word[:_SHORT]!r} is no known verdict such as keep, discard "
                 "or crash"
@@ -137,7 +138,7 @@ class Cells:
     def memory_mb(self) -> float | None:
         """Return the peak of memory in MiB, None where nothing was measured."""
         text = self.at(self.columns.memory)
-        if log_columns.judgement_of(text) and text.lower() not in _NOTHING:
+        if judgement_of(text) and text.lower() not in _NOTHING:
             raise Unreadable(
                 f"a verdict, {text[:_SHORT]!r}, where the memory belongs: is a cell "
                 "missing?"

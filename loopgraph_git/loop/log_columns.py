@@ -1,4 +1,4 @@
-"""The columns and the words of experiment logs, as they are found in the wild.
+"""The columns of experiment logs, as they are found in the wild.
 
 Everyone names them a little differently. What is not listed here is not guessed:
 the reader of the log says which line it is, and what it could not read.
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop.cells import number_of
-from loopgraph_git.records import Direction, Judgement, Metric, Status
+from loopgraph_git.loop.log_verdicts import judgement_of, yes_or_no
+from loopgraph_git.records import Direction, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from loopgraph_git.records import Judgement
 
 _COMMITS = ("commit", "commit_hash", "commit_sha", "git_commit", "git_hash", "hash",
             "sha", "revision")  # fmt: skip
@@ -75,26 +78,6 @@ _DIRECTIONS = {
 _CLAIMED = {*_COMMITS, *_IDS, *_STATUSES, *_ENDS, *_WORDS, *_MEMORIES, *_SECONDS,
             *_TIMES, *_METRIC_NAMES, *_WAYS, *_DERIVED, "session",
             "methods"}  # fmt: skip
-_VOCABULARY = {
-    Judgement.KEEP: "keep kept best new_best baseline pass passed accept accepted "
-    "promote promoted champion new_champion",
-    Judgement.DISCARD: "discard discarded revert reverted reject rejected kill killed "
-    "no_op size_violation constraint_violated checks_failed gate_fail gate_failed",
-    Judgement.CRASH: "crash crashed fail failed oom timeout nan diverged infra "
-    "rate_limited hook_blocked error errored exception metric_error build_failed server_failed "
-    "benchmark_failed",
-    Judgement.RETEST: "retest tentative support repair verify contender done",
-}
-_JUDGEMENTS = {
-    word: judgement
-    for judgement, words in _VOCABULARY.items()
-    for word in words.split()
-}
-# a run that ended well, of which nobody said whether it was kept
-_RAN = {"ok", "success", "succeeded", "run", "ran", "complete", "completed", "finished"}
-_YES, _NO = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
-_ENDINGS = {"oom": Status.OOM, "timeout": Status.TIMEOUT, "nan": Status.NAN,
-            "diverged": Status.NAN}  # fmt: skip
 _TOP = 20.0
 # no column has a longer name
 _NAME = 40
@@ -133,9 +116,7 @@ class Columns:
     def judgement_of(self, word: str) -> Judgement | None:
         """Return the verdict that a word means in the column of verdicts."""
         flags = self.status is not None and self.names[self.status] in _FLAGS
-        if flags and _bare(word) in _YES | _NO:
-            return Judgement.KEEP if _bare(word) in _YES else Judgement.DISCARD
-        return judgement_of(word)
+        return (yes_or_no(word) if flags else None) or judgement_of(word)
 
     @property
     def others(self) -> dict[str, int]:
@@ -309,29 +290,6 @@ def direction_of(name: str) -> Direction | None:
 def read_direction(word: str) -> Direction | None:
     """Return the direction that a word means, or None."""
     return _DIRECTIONS.get(plain(word))
-
-
-def judgement_of(word: str) -> Judgement | None:
-    """Return the verdict that a status means, or None for a word not known."""
-    return _JUDGEMENTS.get(_bare(word))
-
-
-def has_only_run(word: str) -> bool:
-    """Say whether a status tells that a run ended well, and of no verdict."""
-    return _bare(word) in _RAN
-
-
-def ending_of(word: str, judgement: Judgement | None) -> Status:
-    """Return how the run ended, as far as the status tells."""
-    if judgement is Judgement.CRASH:
-        return _ENDINGS.get(_bare(word), Status.CRASH)
-    return Status.OK
-
-
-def _bare(word: str) -> str:
-    """Return a status without what people hang on it: `**KEEP** ✅ (new best)`."""
-    text = re.sub(r"\(.*\)\s*\Z", "", word)
-    return plain(re.sub(r"[^a-z0-9_ -]", "", text.lower()))
 
 
 def is_impossible(metric: Metric, value: float) -> bool:

@@ -9,8 +9,8 @@ import pytest
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop.cells import time_of
 from loopgraph_git.loop.history import read_log, read_metrics
-from loopgraph_git.loop.log_columns import judgement_of
 from loopgraph_git.loop.log_lines import read_text
+from loopgraph_git.loop.log_verdicts import judgement_of
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
