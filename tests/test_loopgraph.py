@@ -257,6 +257,7 @@ def test_what_was_closed_says_so():
         assert lab.log() == ()
 
 
+@pytest.mark.long
 def test_threads_share_one_and_lose_nothing(here):
     with LoopGraph() as lab:
         lab.reconcile()
@@ -326,6 +327,7 @@ if path.exists():
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("index", ["sound", "gone", "broken"])
 def test_what_cannot_be_written_answers_all_the_same(here, index):
     limits = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]

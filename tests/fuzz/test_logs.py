@@ -96,6 +96,7 @@ def test_any_text_is_a_log_or_the_one_error(text):
         assert all(0 < line <= last for line in lines)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [20_000])
 def test_a_quote_that_never_closes_costs_one_line(size):
     rows = "".join(f"{n:07x},0.9,1.5,keep,lr {n}\n" for n in range(size))

@@ -160,6 +160,7 @@ for n in range(int(sys.argv[2])):
 """
 
 
+@pytest.mark.long
 def test_eight_processes_at_once_lose_nothing(repo):
     command = [sys.executable, "-c", WRITER, str(repo.root), "6"]
     here = Path(__file__).parents[2]

@@ -39,6 +39,7 @@ def test_whatever_it_is_it_fits(code, room):
     assert estimated_tokens(excerpt(code, room=room)) <= max(room, 1)
 
 
+@pytest.mark.long
 def test_the_whole_question_is_bounded():
     request = Request(
         goal="g" * 50_000, files={"a.py": CODE * 9, "b.py": "B = 1\n", "c.py": CODE},

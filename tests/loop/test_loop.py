@@ -128,6 +128,7 @@ BAD = {
 }
 
 
+@pytest.mark.long
 def test_every_way_to_fail_is_recorded_with_its_reason_and_the_loop_goes_on(toy):
     toy.write(timeout_seconds=2, log_limit_mb=1)
     good = edit("Higher rate", "1e-3", "2e-3")
@@ -160,6 +161,7 @@ def test_code_of_what_was_refused_can_still_be_read(toy):
     assert "lambda" not in kept
 
 
+@pytest.mark.long
 def test_only_what_beats_the_noise_advances_the_branch(toy):
     better = edit("Better", "1e-3", "2e-3")
     worse = Proposal(title="Worse", files={"train.py": TRAIN.replace("1e-3", "9e-3")})
@@ -225,6 +227,7 @@ def test_a_baseline_that_does_not_train_stops_the_session_in_words(toy):
     assert "no data" in str(caught.value)
 
 
+@pytest.mark.long
 def test_on_another_platform_the_baseline_is_measured_again(toy):
     machine = toy.root.parent / "torch version"
     printed = f"    print('torch_version:', open({str(machine)!r}).read())\n"
@@ -299,6 +302,7 @@ with LoopGraph.open(Path(sys.argv[1])) as lab:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", list(Stage))
 def test_killed_at_any_stage_the_same_command_goes_on(toy, stage):
     root = str(Path(__file__).parents[2])
@@ -318,6 +322,7 @@ def test_killed_at_any_stage_the_same_command_goes_on(toy, stage):
     assert (kinds.count("result"), kinds.count("verdict")) == (4, 4)
 
 
+@pytest.mark.long
 def test_no_training_process_outlives_its_harness_and_the_session_goes_on(tmp_path):
     toy = make_toy(tmp_path / "toy")
     marker = tmp_path / "sleeps"

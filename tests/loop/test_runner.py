@@ -78,6 +78,7 @@ def test_a_run_past_its_wall_clock_is_ended(tmp_path):
     assert ended.seconds < 10
 
 
+@pytest.mark.long
 def test_a_run_that_ignores_sigterm_is_killed(tmp_path):
     code = "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
     ended, (status, _) = train(tmp_path, code, seconds=1)

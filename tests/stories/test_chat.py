@@ -72,6 +72,7 @@ def check(found, n):
     assert sum(result.tokens for result in results) == total.tokens
 
 
+@pytest.mark.long
 def test_every_token_of_a_session_with_troubles_is_in_its_records(toy):
     rates = [f"LEARNING_RATE = {number}e-3" for number in (1, 2, 3, 4)]
     answers = [answer(new, old, new) for old, new in pairwise(rates)]

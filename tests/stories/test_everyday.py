@@ -35,6 +35,7 @@ def test_from_init_to_the_best_experiment(tmp_path):
     assert "+LEARNING_RATE = " in toy.lg("show", best["commit"]).stdout
 
 
+@pytest.mark.long
 def test_the_users_checkout_is_the_same_before_and_after(toy):
     def looks() -> list[object]:
         own = [toy.root / ".git" / name for name in ("HEAD", "index", "config")]
@@ -70,6 +71,7 @@ def test_experiments_survive_reset_reflog_expiry_and_gc(toy):
     assert "all readable" in toy.lg("doctor").stdout
 
 
+@pytest.mark.long
 def test_a_deleted_index_is_rebuilt_with_the_same_answers(toy):
     toy.lg("experiment", "-n", "4")
     toy.lg("suggest", "--goal", "learning rate")
@@ -113,6 +115,7 @@ def start(toy: Toy, *args: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_bookkeeping_and_the_same_command_goes_on(toy, tmp_path):
     marker = tmp_path / "slow"
     wait = f"    import pathlib, time\n    time.sleep(60 * pathlib.Path({str(marker)!r}).exists())\n"
@@ -141,6 +144,7 @@ def test_ctrl_c_ends_the_bookkeeping_and_the_same_command_goes_on(toy, tmp_path)
     assert all(item.runs == 1 for item in found)
 
 
+@pytest.mark.long
 class TestEveryKindOfRepository:
     def story(self, toy: Toy) -> None:
         toy.lg("experiment", "-n", "2", "--session", "s")
@@ -224,6 +228,7 @@ def test_a_long_list_of_suggestions_still_fits_its_record(toy):
     assert shown["tokens"] <= 600
 
 
+@pytest.mark.long
 def test_untracked_data_is_linked_into_the_run(toy):
     (toy.root / "data").mkdir()
     (toy.root / "data" / "x.txt").write_text("1")
@@ -253,6 +258,7 @@ def test_a_changed_pack_has_to_be_trusted_again(toy):
     toy.lg("experiment", "-n", "1", code=3)
 
 
+@pytest.mark.long
 def test_results_tsv_is_kept_where_it_is_in_use(toy):
     (toy.root / ".gitignore").write_text("results.tsv\n")
     mine = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\nabc1234\t1.5\t0.1\tkeep\tmine\n"
@@ -287,6 +293,7 @@ def test_run_records_the_outcome_of_any_commit(toy):
     assert "nothing_of_that_name" in git(toy.root, "show", f"{broken}:train.py")
 
 
+@pytest.mark.long
 def test_an_llm_proposes_over_the_real_protocol(toy):
     good = (
         "Title: Raise the learning rate\nMethod: learning-rate\n\nIt is too low.\n\n"
@@ -378,6 +385,7 @@ def test_an_empty_repository_is_answered_in_words(tmp_path):
     assert "there is no commit yet" in toy.lg("init", code=1).stderr
 
 
+@pytest.mark.long
 def test_hostile_text_of_others_cannot_move_the_cursor(toy):
     toy.lg("experiment", "-n", "1")
     commit = toy.json("log")[0]["commit"]
@@ -392,6 +400,7 @@ def test_hostile_text_of_others_cannot_move_the_cursor(toy):
         assert "gone [red]x[/]" in shown
 
 
+@pytest.mark.long
 def test_the_index_is_shared_by_processes_that_record_at_once(toy):
     code = """
 import sys

@@ -12,6 +12,9 @@ from tests.conftest import PREPARE, SOURCE, Toy, git
 
 HUGE = "9" * 30
 
+# each is a command or two, and all together they are half a minute
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(
     "call",
