@@ -19,12 +19,13 @@ from loopgraph_git.loop import judge
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import RecipeProposer
 from loopgraph_git.loop.session import Options
-from loopgraph_git.loop.trust import trust
+from loopgraph_git.loop.trust import require_trust, trust
 from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records.texts import counted
 from loopgraph_git.resources import resource_dir
 
 _SESSION = "demo"
+_BUDGET = 20.0
 _CONFIG = """\
 # Written by `git lg demo`; `git lg init` would find the same.
 run: [{python}, train.py]
@@ -47,13 +48,9 @@ baseline_runs: 3
     help="How many experiments.",
 )
 @click.option(
-    "--budget",
-    default=20.0,
-    show_default=True,
-    type=POSITIVE,
-    help="Seconds of training.",
+    "--budget", type=POSITIVE, help="Seconds of training a run; 20 in a new folder."
 )
-def demo(folder: Path, n: int, budget: float) -> None:
+def demo(folder: Path, n: int, budget: float | None) -> None:
     """Make a small repository and run real experiments in it; again, and it goes on.
 
     Trains a small GPT on the text of Python's own standard library: no network, no
@@ -62,11 +59,14 @@ def demo(folder: Path, n: int, budget: float) -> None:
     Example: git lg demo -n 6
     """
     _need_torch()
-    repo = _repository(folder, budget)
+    repo = _repository(folder, budget or _BUDGET)
     config = load_config(repo.root)
-    trust(repo, config)
+    # a repository that was there may be anybody's
+    require_trust(repo, config)
     options = Options(session=_SESSION, n=n)
     with LoopGraph.open(folder) as lab:
+        if budget:
+            lab.config = lab.config.with_budget(budget)
         with Shown(config.metric) as shown, Stop(shown.say) as stop:
             ended = Loop(
                 lab, RecipeProposer(), options, progress=shown, should_stop=stop
@@ -103,7 +103,9 @@ def _repository(folder: Path, budget: float) -> Repo:
     # the very Python that runs us is the one that has torch
     config = _CONFIG.format(python=json.dumps(sys.executable), budget=budget)
     (folder / CONFIG_NAME).write_text(config, "utf-8")
-    return create(folder, message="Start from tiny_nanochat")
+    repo = create(folder, message="Start from tiny_nanochat")
+    trust(repo, load_config(repo.root))
+    return repo
 
 
 def _summary(lab: LoopGraph, folder: Path) -> None:

@@ -152,10 +152,12 @@ def _tried(item: Experiment) -> str:
 def _avoid(brief: Brief) -> list[str]:
     """Say what was tried in vain, the most often first, and what the code excludes."""
     lines = []
+    # what is suggested once more says itself how often it was tried
+    wanted = {item.method for item in brief.suggestions}
     for name, item in sorted(brief.standings.items(), key=lambda x: (-x[1].n, x[0])):
         if item.fit.fit is Fit.CONFLICT:
             lines.append(f"- {quote(name)}: {quote(item.fit.words)}")
-        elif item.n >= _TRIED_IN_VAIN and not item.wins:
+        elif item.n >= _TRIED_IN_VAIN and not item.wins and name not in wanted:
             failed = f", {item.crashes} failed to run" if item.crashes else ""
             lost = "" if item.mean_gain is None else f", mean {item.mean_gain:+.3g}"
             lines.append(f"- {quote(name)}: tried {item.n}x, never kept{lost}{failed}")

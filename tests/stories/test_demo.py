@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Toy, git
+from tests.conftest import Toy, git, make_toy
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -33,3 +33,12 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
     said = Toy(tmp_path).lg("demo", "mine", code=1).stderr
     assert "mine holds something else" in said
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+def test_a_repository_of_somebody_is_not_run_untrusted(tmp_path):
+    theirs = make_toy(tmp_path / "theirs")
+    settings = (theirs.root / ".loopgraph.yml").read_text()
+    (theirs.root / ".loopgraph.yml").write_text(settings.replace("train.py", "x.py"))
+    said = Toy(tmp_path).lg("demo", "theirs", code=3).stderr
+    assert "run `git lg trust`" in said
+    assert theirs.tried() == []
