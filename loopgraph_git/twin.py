@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from signal import SIGKILL
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,12 @@ class Twin:
 
     def __init__(self, work: Callable[[], bytes]) -> None:
         receive, send = os.pipe()
-        self._pid: int | None = os.fork()
+        try:
+            self._pid: int | None = os.fork()
+        except OSError:
+            os.close(receive)
+            os.close(send)
+            raise
         if self._pid == 0:
             os.close(receive)
             _work(work, send)
@@ -43,8 +48,12 @@ class Twin:
             self._end()
 
     def _end(self) -> int:
+        """Wait for its end and return the status; who ignores children is told none."""
         pid, self._pid = self._pid, None
-        return os.waitpid(pid, 0)[1] if pid else 1
+        try:
+            return os.waitpid(pid, 0)[1] if pid else 1
+        except ChildProcessError:
+            return 1
 
 
 @contextmanager
@@ -53,14 +62,16 @@ def twin(work: Callable[[], bytes]) -> Iterator[Twin | None]:
 
     The work must leave alone what both share: databases, and what is printed.
     """
-    if not is_possible():
-        yield None
-        return
-    made = Twin(work)
+    made = None
+    if is_possible():
+        # a machine may be full of processes, or of memory
+        with suppress(OSError):
+            made = Twin(work)
     try:
         yield made
     finally:
-        made.close()
+        if made:
+            made.close()
 
 
 def is_possible() -> bool:

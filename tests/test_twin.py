@@ -54,6 +54,15 @@ with twin(lambda: {work}) as made:
     assert python(code) == "once\nNone\n"
 
 
+def test_where_children_are_ignored_it_says_nothing():
+    code = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+with twin(lambda: b"done") as made:
+    print(made.result())
+"""
+    assert python(code) == "None\n"
+
+
 def test_one_that_is_not_waited_for_is_ended():
     code = """
 made = Twin(lambda: time.sleep(60) or b"")
