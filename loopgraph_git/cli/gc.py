@@ -17,6 +17,7 @@ _KINDS = {
     "log": ("log", "logs"),
     "journal": ("journal", "journals"),
     "temporary": ("temporary file", "temporary files"),
+    "scratch": ("folder of a killed run", "folders of killed runs"),
     "visited": ("copy of a repository", "copies of repositories"),
 }
 _MIB = 1 << 20

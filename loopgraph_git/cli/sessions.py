@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loopgraph_git.cli.progress import Prefixed, Shown
-from loopgraph_git.loop import devices, side_by_side
+from loopgraph_git.loop import devices, scratch, side_by_side
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.session import Ended, Options
 from loopgraph_git.loopgraph import LoopGraph
@@ -27,6 +27,8 @@ def run_sessions(
     should_stop: Callable[[], bool],
 ) -> Ended:
     """Run one session, or one on each of the `gpus`; returns all of them as one."""
+    # a night that was killed goes on with the same command, and may have filled the disk
+    scratch.clear()
     if gpus is None:
         loop = Loop(lab, made(), options, progress=shown, should_stop=should_stop)
         ended = loop.run()

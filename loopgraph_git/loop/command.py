@@ -8,11 +8,8 @@ named and refused, and what it spent is counted by our proxy.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import OutageError, ProviderError
@@ -30,11 +27,14 @@ from loopgraph_git.loop import (
 from loopgraph_git.loop.cage import Level, Place, caged, interpreter, needed, reaching
 from loopgraph_git.loop.proposers import Proposal
 from loopgraph_git.loop.proxy import Proxy, metering_proxy
+from loopgraph_git.loop.scratch import scratch_folder
 from loopgraph_git.loop.usage import estimated_tokens
 from loopgraph_git.records import Oid
 from loopgraph_git.records.texts import visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loopgraph_git.config import Config
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.loop.agents import CodingAgent
@@ -93,21 +93,18 @@ class CommandProposer:
         when the user asked to stop.
         """
         self._hiring.meter.check()
-        scratch = Path(tempfile.mkdtemp(prefix="loopgraph-agent-")).resolve()
-        try:
-            found = self._hired(request, scratch)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with scratch_folder() as folder:
+            found = self._hired(request, folder)
         spent = self._hiring.meter.take()
         return replace(found, tokens=spent.tokens, cost_usd=spent.cost_usd)
 
-    def _hired(self, request: Request, scratch: Path) -> Proposal:
+    def _hired(self, request: Request, folder: Path) -> Proposal:
         hiring = self._hiring
         # not inside .git: agents rightly refuse to write there
         place = workplace.prepared(
-            self._repo, scratch / "code", Oid(request.baseline), request.files
+            self._repo, folder / "code", Oid(request.baseline), request.files
         )
-        brief = scratch / "brief.md"
+        brief = folder / "brief.md"
         words = prompting.hired(request)
         brief.write_text(words, "utf-8", "replace")
         with metering_proxy(hiring.at, hiring.key, hiring.meter) as proxy:

@@ -25,6 +25,7 @@ from loopgraph_git.git import worktree
 from loopgraph_git.git.lock import locked
 from loopgraph_git.ingest.visiting import VISITED
 from loopgraph_git.loop.journal import Journal
+from loopgraph_git.loop.scratch import abandoned
 from loopgraph_git.records import Kind
 from loopgraph_git.records.texts import counted
 
@@ -93,13 +94,13 @@ def sweep(lab: Lab, limits: Limits, *, dry_run: bool = False) -> Swept:
             busy |= {name} if needed.unfinished else set()
             kept.append(Kept(name, str(needed)))
     old = [*_logs(lab, limits, busy, began), *_temporary(lab.repo, began)]
-    copies = list(_visited(lab, began))
+    folders = [*_visited(lab, began), *_scratch()]
     if not dry_run:
         for item in old:
             item.path.unlink(missing_ok=True)
-        for item in copies:
+        for item in folders:
             shutil.rmtree(item.path, ignore_errors=True)
-    return Swept((*removed, *old, *copies), tuple(kept))
+    return Swept((*removed, *old, *folders), tuple(kept))
 
 
 class _NeededError(Exception):
@@ -317,6 +318,12 @@ def _visited(lab: Lab, began: float) -> Iterator[Leftover]:
             and path.lstat().st_mtime < began - _HOUR
         ):
             yield Leftover("visited", path, size_of(path))
+
+
+def _scratch() -> Iterator[Leftover]:
+    """Yield the folders for temporary files of runs that were killed, of any clone."""
+    for path in abandoned():
+        yield Leftover("scratch", path, size_of(path))
 
 
 def size_of(path: Path) -> int:

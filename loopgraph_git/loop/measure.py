@@ -6,7 +6,6 @@ import hashlib
 import math
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from loopgraph_git.loop import (
     summary,
 )
 from loopgraph_git.loop.cage import Level, Place, caged, hidden_in, needed
+from loopgraph_git.loop.scratch import scratch_folder
 from loopgraph_git.records import Result, Status, fitted
 
 if TYPE_CHECKING:
@@ -71,18 +71,15 @@ def train(job: Job, watch: runner.Watch) -> Result:
     guarded = (*job.config.protected, *job.config.editable)
     before = fingerprint.digests(job.tree.root, guarded)
     pointer = (job.tree.root / ".git").read_bytes()
-    with tempfile.TemporaryDirectory(
-        prefix="loopgraph-", ignore_cleanup_errors=True
-    ) as name:
-        scratch = Path(name).resolve()
-        ended, told = _run(job, job.config.run, scratch, watch)
+    with scratch_folder() as folder:
+        ended, told = _run(job, job.config.run, folder, watch)
         after = fingerprint.digests(job.tree.root, guarded)
         changed = [path for path in guarded if after[path] != before[path]]
         if _restored(job.tree.root / ".git", pointer):
             changed.append(".git")
         result = _result(job, ended, told, changed)
         if job.config.evaluate and result.status is Status.OK:
-            result = _verified(job, result, scratch, watch)
+            result = _verified(job, result, folder, watch)
     return fitted(result)
 
 
