@@ -7,6 +7,7 @@ row comes out as a row or as a problem that names its line, never as neither.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from loopgraph_git.loop.log_columns import Columns
+
+# each costs another reading of the whole file
+_METRICS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +133,12 @@ def read_metrics(
 ) -> list[Log]:
     """Read a log that may have changed its metric, as one for each of them.
 
-    `direction` is that of the first. What a metric cannot be read by stays a problem
-    of the first log. Raises UsageError as `read_log` does.
+    `direction` is that of the first. Rows of metrics that cannot be read, or are too
+    many, stay problems of the first log. Raises UsageError as `read_log` does.
     """
     first = read_log(text, name, direction=direction, known=known)
     logs = [first]
-    for metric, lines in first.elsewhere.items():
+    for metric, lines in islice(first.elsewhere.items(), _METRICS):
         try:
             log = read_log(text, name, metric=metric, known=known)
         except UsageError:
@@ -225,7 +229,10 @@ class _Reader:
         """Say whether a line is a header: of another log in the same file."""
         cells, columns = line.cells, self.columns
         place = columns.status
-        if tuple(map(log_columns.plain, cells)) == columns.names:
+        pairs = zip(cells, columns.names, strict=False)
+        if len(cells) == len(columns.names) and all(
+            log_columns.plain(cell) == name for cell, name in pairs
+        ):
             return True
         verdict = "" if place is None else "".join(cells[place : place + 1])
         if not log_columns.is_header(cells) or columns.judgement_of(verdict):

@@ -19,6 +19,7 @@ _NOTHING = {"", "-", "--", "\u2013", "\u2014", "n/a", "#n/a", "na", "none", "nul
             "failed", "crash", "error", "oom", "timeout", "diverged", "nan", "inf",
             "+inf", "-inf", "infinity", "-infinity", "unknown", "tbd",
             "skipped"}  # fmt: skip
+_ENDINGS = {str(item): item for item in Status}
 _SHORT = 80
 
 
@@ -85,16 +86,16 @@ class Cells:
 
     def ending(self) -> Status | None:
         """Return how the run ended, where a column of its own says it."""
-        known = {str(item): item for item in Status}
         # `done` and the like are said by the verdict, or by nobody
-        return known.get(self.at(self.columns.ending).lower())
+        return _ENDINGS.get(self.at(self.columns.ending).lower())
 
     def word(self) -> str:
         """Return the status as it is written, in whichever column holds it."""
         word, other = self.at(self.columns.status), self.at(self.columns.ending)
         # lines of JSON may say `kept: true` here and `status: keep` there
-        is_verdict = self.ending() is None and judgement_of(other)
-        return other if is_verdict and not word else word
+        if word or not other:
+            return word
+        return other if self.ending() is None and judgement_of(other) else ""
 
     def verdict(self) -> Judgement | None:
         """Return the verdict, None where the row tells of a run alone."""

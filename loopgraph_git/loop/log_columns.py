@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
@@ -118,7 +119,7 @@ class Columns:
         flags = self.status is not None and self.names[self.status] in _FLAGS
         return (yes_or_no(word) if flags else None) or judgement_of(word)
 
-    @property
+    @cached_property
     def others(self) -> dict[str, int]:
         """The columns that nothing else claims."""
         own = {self.metric, self.status, self.commit, self.run, self.description,

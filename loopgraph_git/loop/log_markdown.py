@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # the line below a header: `|---|:--:|`
 _RULE = re.compile(r"(?=.*-)[|:\s-]+\Z")
 _BAR = re.compile(r"(?<!\\)\|")
-_LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*\)")
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
 _SHORT = 80
 
 

@@ -6,6 +6,7 @@ What is not listed here is not guessed: the reader of the log reports it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from loopgraph_git.records import Judgement, Status
 
@@ -31,6 +32,7 @@ _ENDINGS = {"oom": Status.OOM, "timeout": Status.TIMEOUT, "nan": Status.NAN,
             "diverged": Status.NAN}  # fmt: skip
 
 
+@lru_cache(1024)
 def judgement_of(word: str) -> Judgement | None:
     """Return the verdict that a status means, or None for a word not known."""
     return _JUDGEMENTS.get(_bare(word))
@@ -57,6 +59,7 @@ def ending_of(word: str, judgement: Judgement | None) -> Status:
 
 def _bare(word: str) -> str:
     """Return a status without what people hang on it: `**KEEP** ✅ (new best)`."""
-    text = re.sub(r"\(.*\)\s*\Z", "", word)
+    # not a pattern: it would try each of a million parentheses
+    text = word.partition("(")[0] if word.rstrip().endswith(")") else word
     letters = re.sub(r"[^a-z0-9_ -]", "", text.lower())
     return re.sub(r"[\s-]+", "_", letters).strip("_")

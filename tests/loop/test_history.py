@@ -436,6 +436,16 @@ def test_yes_and_no_in_a_column_of_their_own():
     assert only("HEAD\t0.99\tkept\tchange\n").verdict is Judgement.KEEP
 
 
+@pytest.mark.parametrize(
+    "cells",
+    ["0.9\t1.0\t{}\tx", "0.9\t{}\tkeep\tx", "{}\t1\tkeep\tx", "0.9\t1\tkeep\t{}"],
+)
+@pytest.mark.parametrize("part", ["(", "[](", "1 ", '"', "1,111"])
+def test_long_cells_take_no_long_time(cells, part):
+    log = read(HEADER + "abc\t" + cells.format(part * 50_000) + "\n")
+    assert len(log.rows) + len(log.problems) == 1
+
+
 def test_an_unknown_status_is_reported_with_its_word():
     found = problem("\n" + HEADER + "abc\t0.9\t1.0\tmaybe\tx\n")
     assert found.line == 3
