@@ -340,14 +340,19 @@ def test_what_cannot_be_written_answers_all_the_same(here, index):
     if index == "broken":
         (home / "researchfs.db").write_bytes(b"junk" * 2000)
     subprocess.run(["chmod", "-R", "a-w", here.root], check=True)
-    done = subprocess.run(
-        [*(limits if os.geteuid() == 0 else []), sys.executable, "-c", READ],
-        env={**os.environ, **SOURCE, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    python = [*(limits if os.geteuid() == 0 else []), sys.executable]
+    done, noted = (
+        subprocess.run(
+            [*python, *words],
+            env={**os.environ, **SOURCE, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for words in (("-c", READ), ("-m", "loopgraph_git", "note"))
     )
     subprocess.run(["chmod", "-R", "u+w", here.root], check=True)
+    assert (noted.returncode, noted.stdout) == (0, "session main\n  no notes\n")
     lines = done.stdout.splitlines()
     assert lines[:2] == ["True [1.5] True", "None 1.5"], done.stderr
     assert all("cannot be written: questions" in line for line in lines[2:5])

@@ -43,7 +43,8 @@ def note(
     Example: git lg note "prefer edits that delete code"
     """
     lab = opened()
-    lab.require_writable()
+    if text or drop is not None or wish is not None:
+        lab.require_writable()
     name = session or running(lab) or default_session(lab)
     steering = Steering(lab.repo.home / "journal", name)
     if sum((bool(text), drop is not None, wish is not None)) > 1:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from loopgraph_git.errors import LockedError, LoopGraphError
+from loopgraph_git.errors import LockedError, LoopGraphError, RecordError
+from loopgraph_git.git.worktree import open_session
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.journal import Stage
 from loopgraph_git.loop.loop import Loop
 from loopgraph_git.loop.proposers import Proposal, ScriptedProposer
 from loopgraph_git.loop.session import Options
+from loopgraph_git.loop.workbench import Workbench
 from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import Judgement, Status
 from tests.conftest import SOURCE, TRAIN, git, make_toy
@@ -371,3 +373,15 @@ def _training_in(folder: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_a_run_that_the_index_passed_over_is_told_of(toy):
+    with LoopGraph.open(toy.root) as lab:
+        lab.reconcile()
+        head = lab.repo.oid("HEAD")
+        tree = open_session(lab.repo, "s", baseline=head)
+        bench = Workbench(
+            lab, tree, Options(session="s"), Silent(), should_stop=lambda: False
+        )
+        with pytest.raises(RecordError, match="`git lg doctor` says why"):
+            bench.verdict(head, head)
