@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from loopgraph_git.records import Experiment
 
 _SHOWN = 20
+_MINUTE = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,13 +138,19 @@ def told(item: Account) -> list[str]:
 
 
 def _counts(item: Account) -> str:
-    hours, minutes = divmod(round(item.seconds / 60), 60)
     failed = sum(count for _, count in item.failures)
     return (
         f"{counted(item.tried, 'experiment')} on lg/{item.session}: {len(item.kept)} kept, "
         f"{item.discarded} discarded, {failed} did not run; "
-        f"{hours} h {minutes:02} min of training"
+        f"{_lasted(item.seconds)} of training"
     )
+
+
+def _lasted(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / _MINUTE), 60)
+    return f"{hours} h {minutes:02} min"
 
 
 def _gain(item: Account) -> list[str]:

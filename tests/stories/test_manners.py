@@ -63,7 +63,9 @@ def test_before_the_first_commit_the_next_step_is_a_commit(tmp_path):
 def test_one_thing_is_no_plural(toy):
     said = toy.lg("experiment", "-n", "1").stderr
     assert "1 experiment on lg/main" in said
-    assert "1 experiment on lg/main: " in toy.lg("experiment", "--summary").stdout
+    told = toy.lg("experiment", "--summary").stdout
+    assert "1 experiment on lg/main: " in told
+    assert "0 s of training" in told
     (toy.root / "log.tsv").write_text(toy.lg("export").stdout)
     told = toy.lg("import", "log.tsv", "--dry-run").stdout
     assert "rows of session log" in told
