@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _HIGHER = re.compile(r"acc|score|reward|elo|win_rate|tflops|sharpe|f1|auc|bleu")
 _METRICS = ("val_bpb", "val_loss", "val_acc", "val_accuracy", "accuracy", "score")
 _PRINTED = re.compile(r"""print\(\s*f?["']([A-Za-z_]\w*):""")
+# what scripts print of a run beside its metric; nobody trains for fewer of these
+_ASIDE = re.compile(
+    r"seconds|time|memory|vram|_mb\Z|_gb\Z|tokens|params|steps?\Z|epochs?\Z|seed|device"
+)
 _BUDGET = re.compile(r"^[A-Z_]*TIME_BUDGET[A-Z_]*\b[^=\n]*=[^#\n]*", re.MULTILINE)
 _LINKABLE = (".venv", "venv", "data", "node_modules")
 
@@ -118,8 +122,9 @@ def _metric(texts: list[str], files: dict[str, str]) -> tuple[Metric, str]:
     for name in _METRICS:
         if name in printed or re.search(rf"\b{name}:", everything):
             return _named(name), f"a line `{name}: …` is printed"
-    if printed:
-        return _named(printed[0]), f"`{printed[0]}` is the first value printed"
+    told = [name for name in printed if not _ASIDE.search(name.lower())]
+    if told:
+        return _named(told[0]), f"`{told[0]}` is the first value printed"
     for name in _METRICS:
         if re.search(rf"\b{name}\b", everything):
             return _named(name), f"{name} is named in the code"

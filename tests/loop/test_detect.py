@@ -55,6 +55,20 @@ def test_a_plain_script_with_an_accuracy(tmp_path):
     assert config.protected == ()
 
 
+@pytest.mark.parametrize(
+    ("printed", "name", "why"),
+    [
+        (("training_seconds", "peak_vram_mb", "bits"), "bits", "`bits` is the first"),
+        (("training_seconds", "num_steps"), "val_bpb", "this is a guess"),
+    ],
+)
+def test_time_and_memory_are_no_metric(tmp_path, printed, name, why):
+    script = LOOP + "".join(f"print(f'{word}: {{x}}')\n" for word in printed)
+    result = found(tmp_path, {"train.py": script})
+    assert result.config.metric.name == name
+    assert why in result.reasons["metric"]
+
+
 def test_the_script_nearest_the_top_is_taken(tmp_path):
     files = {"a/b/train.py": LOOP, "scripts/train.py": LOOP, "tests/train.py": LOOP}
     assert found(tmp_path, files).config.editable == ("scripts/train.py",)
