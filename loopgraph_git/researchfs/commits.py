@@ -71,11 +71,12 @@ def _put_batch(
     bare, whole = [], []
     for row, commit in ordered:
         summary = None if row in stubbed else summed(row, commit)
+        told = _experiment_row(row, commit)
         if summary is None:
-            bare.append(_experiment_row(row, commit))
+            bare.append(told)
             db.touched.add(row)
         else:
-            whole.append((*_experiment_row(row, commit), *summary))
+            whole.append((*told, 1, told[_COMMITTED], *summary))
     db.write_many(_EXPERIMENT, bare)
     db.write_many(_WHOLE, whole)
     _put_experiment_methods(db, ordered)
@@ -86,36 +87,39 @@ def _put_batch(
     return len(fresh)
 
 
-_EXPERIMENT = """
-INSERT INTO experiments(id, oid, tree, parent, known, committed, subject, trailer,
-                        session, proposer, retrieval, seed_only)
-VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?7, ?8, ?9, ?10)
+_NAMES = (
+    "id", "oid", "tree", "parent", "known", "committed", "subject", "trailer",
+    "session", "proposer", "retrieval", "seed_only",
+)  # fmt: skip
+_COMMITTED = _NAMES.index("committed")
+_EXPERIMENT = f"""
+INSERT INTO experiments({", ".join(_NAMES)}) VALUES({", ".join("?" * len(_NAMES))})
 ON CONFLICT(id) DO UPDATE SET tree = excluded.tree, parent = excluded.parent,
   known = 1, committed = excluded.committed, subject = excluded.subject,
   trailer = excluded.trailer, session = excluded.session, proposer = excluded.proposer,
   retrieval = excluded.retrieval, seed_only = excluded.seed_only
 """
-
-
+_ALL_NAMES = (*_NAMES, "listed", "ts", *COLUMNS)
 _WHOLE = f"""
-INSERT INTO experiments(id, oid, tree, parent, known, committed, subject, trailer,
-                        session, proposer, retrieval, seed_only, listed, ts,
-                        {", ".join(COLUMNS)})
-VALUES(?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?7, ?8, ?9, ?10, 1, ?5{", ?" * len(COLUMNS)})
+INSERT INTO experiments({", ".join(_ALL_NAMES)})
+VALUES({", ".join("?" * len(_ALL_NAMES))})
 """
 
 
 def _experiment_row(row: int, commit: Commit) -> Row:
-    retrieval = _retrieval_id(commit)
+    """Return what a commit alone says of its experiment, as `_NAMES` has it."""
+    retrieval, session = _retrieval_id(commit), _trailer(commit, "Session")
     return (
         row,
         # plain texts: SQLite asks of every other one what it might be
         str(commit.oid),
         str(commit.tree),
         str(commit.parent) if commit.parent else None,
+        1,
         min(max(commit.ts, 0), INTEGER_LIMIT - 1),
         clean(commit.subject),
-        _trailer(commit, "Session"),
+        session,
+        session,
         _trailer(commit, "Proposer"),
         hash_id(retrieval) if retrieval else None,
         None if commit.diff is None else int(is_seed_only(commit.diff)),
