@@ -77,6 +77,8 @@ def _measured(
     """Return status, metric, value, runs, cost, way and excerpt of the runs."""
     if not outcomes:
         return (None, "", None, 0, 0.0, None, "", "", "", 0)
+    if len(outcomes) == 1:
+        return _measured_once(outcomes[0], scores)
     well = [item for item in outcomes if item.status == "ok"]
     shown = (well or outcomes)[-1]
     way, value, runs = scores[-1] if scores else (_way(shown), None, 0)
@@ -90,6 +92,24 @@ def _measured(
         *way[1:],
         shown.excerpt,
         min(sum([item.tokens for item in outcomes]), 2**62),
+    )
+
+
+def _measured_once(
+    run: Outcome, scores: Sequence[Score]
+) -> tuple[str | float | None, ...]:
+    """Return the same of a single run: there is no more of most experiments."""
+    return (
+        run.status,
+        run.metric,
+        scores[0].value if scores else None,
+        len(scores),
+        run.seconds,
+        run.peak_memory_mb or None,
+        run.protocol,
+        run.platform,
+        run.excerpt,
+        min(run.tokens, 2**62),
     )
 
 
