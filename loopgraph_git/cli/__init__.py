@@ -116,6 +116,9 @@ def cli() -> None:
 
     Example: git lg init && git lg trust && git lg experiment -n 10
     """
+    if os.environ.get("NO_COLOR"):
+        # click does not know of it; commands inherit this
+        click.get_current_context().color = False
 
 
 def _hand_on(args: list[str]) -> None:

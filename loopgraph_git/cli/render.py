@@ -111,8 +111,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with console.capture() as printed:
         console.print(made)
     lines = [line.rstrip() for line in printed.get().rstrip("\n").split("\n")]
-    # rich knows whether there are colours here
-    click.echo("\n".join(lines), color=True)
+    click.echo("\n".join(lines))
 
 
 def _style(word: str) -> str:

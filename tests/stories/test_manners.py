@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 
 import pytest
 
+from loopgraph_git.cli import main
 from tests.conftest import PREPARE, SOURCE, Toy, git
 
 HUGE = "9" * 30
@@ -165,3 +168,21 @@ def test_a_line_can_be_named_from_a_folder_below(toy):
     assert "import json" in below.lg("why", "../train.py:1").stdout
     found = below.json("why", "HEAD:../train.py:1")
     assert found["line"]["path"] == "train.py"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("call", ["log", "show HEAD", "search learning", "check HEAD"])
+def test_no_colour_where_none_is_wanted(toy, monkeypatch, call):
+    toy.lg("record", "--value", "1", "--verdict", "keep")
+    monkeypatch.chdir(toy.root)
+    monkeypatch.setattr(sys, "argv", ["git-lg", *call.split()])
+    for wish in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", wish)
+        screen = _Terminal()
+        with contextlib.redirect_stdout(screen), pytest.raises(SystemExit):
+            main()
+        assert ("\x1b" in screen.getvalue()) is (wish == ""), call
