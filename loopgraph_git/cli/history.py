@@ -38,7 +38,7 @@ def log(limit: int, session: str | None, verdict: str | None, *, json_: bool) ->
     elif found or not (session or verdict):
         render.experiments(found)
     else:
-        wanted = [f"of session {session}"] * bool(session)
+        wanted = [f"of session {render.plain(session)}"] * bool(session)
         wanted += [f"with the verdict {verdict}"] * bool(verdict)
         click.echo(f"no experiment {' '.join(wanted)}: `git lg log -n 0` lists all")
 
