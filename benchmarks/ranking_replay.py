@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.library.packs import load_packs
-from loopgraph_git.loop.history import Log, Row, read_log
+from loopgraph_git.loop.logs.history import Log, Row, read_log
 from loopgraph_git.records import Judgement, Method, Status
 from loopgraph_git.researchfs.bm25 import bm25, weigh
 from loopgraph_git.researchfs.naming import named_methods

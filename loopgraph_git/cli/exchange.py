@@ -16,9 +16,9 @@ from loopgraph_git.records import Direction
 from loopgraph_git.records.texts import counted
 
 if TYPE_CHECKING:
-    from loopgraph_git.loop.adopt import Adopted
-    from loopgraph_git.loop.history import Log
-    from loopgraph_git.loop.log_table import Problem
+    from loopgraph_git.loop.logs.adopt import Adopted
+    from loopgraph_git.loop.logs.history import Log
+    from loopgraph_git.loop.logs.log_table import Problem
     from loopgraph_git.loopgraph import LoopGraph
 
 _DIRECTIONS = [str(item) for item in Direction]
@@ -74,7 +74,7 @@ def import_(  # noqa: PLR0913  one parameter an option
     Example: git lg import results.tsv --session mar8
     """  # noqa: D301  click reads the backspace: a table is not to be wrapped
     # tables and logs are read by this command alone
-    from loopgraph_git.loop.adopt import adopt  # noqa: PLC0415
+    from loopgraph_git.loop.logs.adopt import adopt  # noqa: PLC0415
 
     lab = opened()
     options = _Options(metric, Direction(direction) if direction else None, session)
@@ -133,8 +133,8 @@ def _read(lab: LoopGraph, source: str, options: _Options) -> list[Log]:
 def _read_file(
     lab: LoopGraph, stream: IO[bytes], name: str, options: _Options
 ) -> list[Log]:
-    from loopgraph_git.loop import history  # noqa: PLC0415
-    from loopgraph_git.loop.log_lines import read_text  # noqa: PLC0415
+    from loopgraph_git.loop.logs import history  # noqa: PLC0415
+    from loopgraph_git.loop.logs.log_lines import read_text  # noqa: PLC0415
 
     text, chosen = read_text(stream, name), options.of(lab)
     if chosen.pop("metric"):
@@ -149,7 +149,7 @@ def _read_file(
 def _read_line(
     lab: LoopGraph, source: str, line: linear.Line, options: _Options
 ) -> Log:
-    from loopgraph_git.loop.commit_log import read_commits  # noqa: PLC0415
+    from loopgraph_git.loop.logs.commit_log import read_commits  # noqa: PLC0415
 
     log = read_commits(lab.repo, line, editable=lab.config.editable, **options.of(lab))
     called = source.rpartition("..")[2] or "HEAD"
@@ -159,7 +159,7 @@ def _read_line(
 
 
 def _read_dvc(lab: LoopGraph, source: str, options: _Options) -> list[Log]:
-    from loopgraph_git.loop.dvc_log import read_experiments  # noqa: PLC0415
+    from loopgraph_git.loop.logs.dvc_log import read_experiments  # noqa: PLC0415
 
     logs = read_experiments(lab.repo, source, **options.of(lab))
     return [replace(log, session=options.session or log.session) for log in logs]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.loop import prompting
-from loopgraph_git.loop.agents import agent
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.chat import ChatProposer
-from loopgraph_git.loop.command import CommandProposer, Hiring
 from loopgraph_git.loop.endpoints import endpoint, key_of
+from loopgraph_git.loop.hired.agents import agent
+from loopgraph_git.loop.hired.command import CommandProposer, Hiring
 from loopgraph_git.loop.proposers import Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
 from loopgraph_git.loop.sandbox import chosen as chosen_level

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import commits
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import fingerprint, judge, log_columns, measure, runner, summary
+from loopgraph_git.loop import fingerprint, judge, measure, runner, summary
+from loopgraph_git.loop.logs import log_columns
 from loopgraph_git.records import (
     Judgement,
     Kind,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.history import Log, read_log
+from loopgraph_git.loop.logs.history import Log, read_log
 from tests.fuzz import hostile
 
 HEADER = ("commit", "val_bpb", "memory_gb", "status", "description")

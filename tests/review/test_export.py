@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.history import read_log
+from loopgraph_git.loop.logs.history import read_log
 from loopgraph_git.records import Experiment, Judgement, Oid, Status
 from loopgraph_git.review import export
 from loopgraph_git.review.export import Format

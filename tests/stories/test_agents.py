@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from loopgraph_git.loop.scripted_agents import Change, scripted_agent_server
+from loopgraph_git.loop.hired.scripted_agents import Change, scripted_agent_server
 from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import git
 from tests.loop.test_command import AGENT, RATE, SECRET

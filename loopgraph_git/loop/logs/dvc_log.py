@@ -21,10 +21,10 @@ import yaml
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
-from loopgraph_git.loop import log_columns, log_metric
-from loopgraph_git.loop.cells import number_of
-from loopgraph_git.loop.history import Log, Row
-from loopgraph_git.loop.log_table import Problem
+from loopgraph_git.loop.logs import log_columns, log_metric
+from loopgraph_git.loop.logs.cells import number_of
+from loopgraph_git.loop.logs.history import Log, Row
+from loopgraph_git.loop.logs.log_table import Problem
 from loopgraph_git.records import Metric, Oid
 from loopgraph_git.records.texts import counted
 

@@ -7,10 +7,10 @@ from io import BytesIO
 import pytest
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.cells import time_of
-from loopgraph_git.loop.history import read_log, read_metrics
-from loopgraph_git.loop.log_lines import read_text
-from loopgraph_git.loop.log_verdicts import judgement_of
+from loopgraph_git.loop.logs.cells import time_of
+from loopgraph_git.loop.logs.history import read_log, read_metrics
+from loopgraph_git.loop.logs.log_lines import read_text
+from loopgraph_git.loop.logs.log_verdicts import judgement_of
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"

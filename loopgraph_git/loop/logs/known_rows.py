@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loopgraph_git.lab import Lab
-    from loopgraph_git.loop.history import Row
+    from loopgraph_git.loop.logs.history import Row
     from loopgraph_git.records import Oid, Record
 
 MARK, SESSION = "imported", "session"

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.cells import number_of
-from loopgraph_git.loop.log_verdicts import judgement_of, yes_or_no
+from loopgraph_git.loop.logs.cells import number_of
+from loopgraph_git.loop.logs.log_verdicts import judgement_of, yes_or_no
 from loopgraph_git.records import Direction, Metric
 
 if TYPE_CHECKING:

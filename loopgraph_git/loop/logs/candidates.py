@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from loopgraph_git.loop import commit_words, log_columns
-from loopgraph_git.loop.history import Row
+from loopgraph_git.loop.logs import commit_words, log_columns
+from loopgraph_git.loop.logs.history import Row
 from loopgraph_git.records import Judgement
 
 if TYPE_CHECKING:

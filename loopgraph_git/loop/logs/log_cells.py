@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loopgraph_git.loop import log_columns
-from loopgraph_git.loop.cells import memory_of, number_of, seconds_of, time_of
-from loopgraph_git.loop.log_verdicts import has_only_run, judgement_of
+from loopgraph_git.loop.logs import log_columns
+from loopgraph_git.loop.logs.cells import memory_of, number_of, seconds_of, time_of
+from loopgraph_git.loop.logs.log_verdicts import has_only_run, judgement_of
 from loopgraph_git.records import Judgement, Status
 
 if TYPE_CHECKING:
-    from loopgraph_git.loop.log_columns import Columns
-    from loopgraph_git.loop.log_table import Line
+    from loopgraph_git.loop.logs.log_columns import Columns
+    from loopgraph_git.loop.logs.log_table import Line
     from loopgraph_git.records import Metric
 
 _NOTHING = {"", "-", "--", "\u2013", "\u2014", "n/a", "#n/a", "na", "none", "null", "fail",

@@ -11,14 +11,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop import log_columns
+from loopgraph_git.loop.logs import log_columns
 from loopgraph_git.records import Direction, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from loopgraph_git.loop.log_columns import Columns
-    from loopgraph_git.loop.log_table import Line
+    from loopgraph_git.loop.logs.log_columns import Columns
+    from loopgraph_git.loop.logs.log_table import Line
 
 _T = TypeVar("_T")
 _UNIT = re.compile(r"[+-]?[\d.,]+(?:e[+-]?\d+)?\s*([^\d\s.,-]*)\Z", re.IGNORECASE)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
-from loopgraph_git.loop import commit_words, committed_logs, history, log_metric
-from loopgraph_git.loop.candidates import Candidate
-from loopgraph_git.loop.log_table import Problem
+from loopgraph_git.loop.logs import commit_words, committed_logs, history, log_metric
+from loopgraph_git.loop.logs.candidates import Candidate
+from loopgraph_git.loop.logs.log_table import Problem
 from loopgraph_git.records import Metric
 from loopgraph_git.records.texts import counted
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from loopgraph_git.git.linear import Change, Line, Step
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.loop.history import Log, Row
+    from loopgraph_git.loop.logs.history import Log, Row
     from loopgraph_git.records import Direction
 
 _HASH = re.compile(r"[0-9a-f]{7,64}\Z")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import linear
-from loopgraph_git.loop.history import read_log
-from loopgraph_git.loop.log_lines import read_text
-from loopgraph_git.loop.log_table import Problem
+from loopgraph_git.loop.logs.history import read_log
+from loopgraph_git.loop.logs.log_lines import read_text
+from loopgraph_git.loop.logs.log_table import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from loopgraph_git.git.linear import Change, Step
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.loop.history import Row
+    from loopgraph_git.loop.logs.history import Row
     from loopgraph_git.records import Metric, Oid
 
 _LOG = re.compile(

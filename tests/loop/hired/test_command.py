@@ -16,12 +16,12 @@ from loopgraph_git.config import load_config
 from loopgraph_git.errors import BudgetError, OutageError, ProviderError
 from loopgraph_git.git.repo import Repo
 from loopgraph_git.loop import gate, runner, sandbox
-from loopgraph_git.loop.agents import agent
 from loopgraph_git.loop.cage import Level
-from loopgraph_git.loop.command import CommandProposer, Hiring
 from loopgraph_git.loop.endpoints import Endpoint
+from loopgraph_git.loop.hired.agents import agent
+from loopgraph_git.loop.hired.command import CommandProposer, Hiring
+from loopgraph_git.loop.hired.scripted_agents import Change, scripted_agent_server
 from loopgraph_git.loop.proposers import Request, Standing
-from loopgraph_git.loop.scripted_agents import Change, scripted_agent_server
 from loopgraph_git.loop.usage import Meter
 from tests.conftest import git
 

@@ -21,7 +21,7 @@ from loopgraph_git.errors import ProviderError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from loopgraph_git.loop.proxy import Proxy
+    from loopgraph_git.loop.hired.proxy import Proxy
 
 _URL_AND_KEY = {
     "OPENAI_BASE_URL": "{url}", "OPENAI_API_BASE": "{url}", "OPENAI_API_KEY": "{key}",

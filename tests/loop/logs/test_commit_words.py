@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopgraph_git.loop import commit_words
+from loopgraph_git.loop.logs import commit_words
 from loopgraph_git.records import Judgement
 
 

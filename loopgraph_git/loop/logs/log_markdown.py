@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.log_columns import is_header
-from loopgraph_git.loop.log_table import Line, Problem, Table
+from loopgraph_git.loop.logs.log_columns import is_header
+from loopgraph_git.loop.logs.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

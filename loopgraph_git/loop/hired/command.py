@@ -14,19 +14,11 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import OutageError, ProviderError
 from loopgraph_git.library import recipes
-from loopgraph_git.loop import (
-    agents,
-    edits,
-    measure,
-    prompting,
-    runner,
-    sandbox,
-    summary,
-    workplace,
-)
+from loopgraph_git.loop import edits, measure, prompting, runner, sandbox, summary
 from loopgraph_git.loop.cage import Level, Place, caged, interpreter, needed, reaching
+from loopgraph_git.loop.hired import agents, workplace
+from loopgraph_git.loop.hired.proxy import Proxy, metering_proxy
 from loopgraph_git.loop.proposers import Proposal
-from loopgraph_git.loop.proxy import Proxy, metering_proxy
 from loopgraph_git.loop.scratch import scratch_folder
 from loopgraph_git.loop.usage import estimated_tokens
 from loopgraph_git.records import Oid
@@ -37,11 +29,11 @@ if TYPE_CHECKING:
 
     from loopgraph_git.config import Config
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.loop.agents import CodingAgent
     from loopgraph_git.loop.endpoints import Endpoint
+    from loopgraph_git.loop.hired.agents import CodingAgent
+    from loopgraph_git.loop.hired.workplace import Found
     from loopgraph_git.loop.proposers import Request
     from loopgraph_git.loop.usage import Meter
-    from loopgraph_git.loop.workplace import Found
 
 _LOG_BYTES = 16 << 20
 _PROCESSES = 512

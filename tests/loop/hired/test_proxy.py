@@ -10,14 +10,14 @@ from http.client import HTTPConnection, IncompleteRead
 import pytest
 
 from loopgraph_git.loop.endpoints import Endpoint
-from loopgraph_git.loop.proxy import metering_proxy
-from loopgraph_git.loop.scripted import Trouble, scripted_server
-from loopgraph_git.loop.scripted_agents import (
+from loopgraph_git.loop.hired.proxy import metering_proxy
+from loopgraph_git.loop.hired.scripted_agents import (
     CACHED,
     REASONED,
     Change,
     scripted_agent_server,
 )
+from loopgraph_git.loop.scripted import Trouble, scripted_server
 from loopgraph_git.loop.usage import Meter
 
 CHANGE = Change(path="train.py", old="a", new="b", says="Ready.")

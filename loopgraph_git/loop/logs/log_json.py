@@ -10,8 +10,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop.log_columns import has_verdict, is_unjudged, is_words
-from loopgraph_git.loop.log_table import Line, Problem, Table
+from loopgraph_git.loop.logs.log_columns import has_verdict, is_unjudged, is_words
+from loopgraph_git.loop.logs.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,9 +7,9 @@ import re
 from typing import IO, TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
-from loopgraph_git.loop import log_json, log_markdown
-from loopgraph_git.loop.log_columns import is_export, is_header
-from loopgraph_git.loop.log_table import Line, Problem, Table
+from loopgraph_git.loop.logs import log_json, log_markdown
+from loopgraph_git.loop.logs.log_columns import is_export, is_header
+from loopgraph_git.loop.logs.log_table import Line, Problem, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

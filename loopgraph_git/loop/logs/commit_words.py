@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loopgraph_git.loop.log_verdicts import judgement_of
+from loopgraph_git.loop.logs.log_verdicts import judgement_of
 
 if TYPE_CHECKING:
     from loopgraph_git.records import Judgement

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.git import bulk, commits, refs, trailers
 from loopgraph_git.git.lock import locked
-from loopgraph_git.loop import known_rows, log_verdicts
-from loopgraph_git.loop.known_rows import Entry, Line
+from loopgraph_git.loop.logs import known_rows, log_verdicts
+from loopgraph_git.loop.logs.known_rows import Entry, Line
 from loopgraph_git.loop.summary import redact
 from loopgraph_git.records import (
     Judgement,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from loopgraph_git.lab import Lab
-    from loopgraph_git.loop.history import Log, Row
+    from loopgraph_git.loop.logs.history import Log, Row
     from loopgraph_git.records import Metric, Oid
 
 # the same records in every clone: they are nobody's own

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
 from loopgraph_git.git import refs
-from loopgraph_git.loop import log_columns, log_lines, log_metric
-from loopgraph_git.loop.cells import names_in, time_of
-from loopgraph_git.loop.log_cells import Cells, Elsewhere, Unreadable, Untold
-from loopgraph_git.loop.log_table import Line, Problem
+from loopgraph_git.loop.logs import log_columns, log_lines, log_metric
+from loopgraph_git.loop.logs.cells import names_in, time_of
+from loopgraph_git.loop.logs.log_cells import Cells, Elsewhere, Unreadable, Untold
+from loopgraph_git.loop.logs.log_table import Line, Problem
 from loopgraph_git.records import Direction, Judgement, Metric, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from loopgraph_git.loop.log_columns import Columns
+    from loopgraph_git.loop.logs.log_columns import Columns
 
 # each costs another reading of the whole file
 _METRICS = 20

@@ -22,9 +22,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import BudgetError
-from loopgraph_git.loop.loopback import serving
-from loopgraph_git.loop.providers import may_pass, priced
-from loopgraph_git.loop.told import (
+from loopgraph_git.loop.hired.told import (
     ANSWER_LIMIT,
     Told,
     asks_for_usage,
@@ -33,6 +31,8 @@ from loopgraph_git.loop.told import (
     object_of,
     require_whole,
 )
+from loopgraph_git.loop.loopback import serving
+from loopgraph_git.loop.providers import may_pass, priced
 from loopgraph_git.loop.usage import FREE, Meter, Usage, price_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Logs that others kept: read, understood, adopted."""
