@@ -13,7 +13,7 @@ import pytest
 from loopgraph_git.loop.hired.scripted_agents import Change, scripted_agent_server
 from loopgraph_git.loopgraph import LoopGraph
 from tests.conftest import git
-from tests.loop.test_command import AGENT, RATE, SECRET
+from tests.loop.hired.test_command import AGENT, RATE, SECRET
 
 # many sessions with processes of their own
 pytestmark = pytest.mark.long
