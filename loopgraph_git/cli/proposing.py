@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loopgraph_git.errors import UsageError
+from loopgraph_git.errors import ProviderError, UsageError
 from loopgraph_git.loop import prompting
 from loopgraph_git.loop.cage import Level
 from loopgraph_git.loop.chat import ChatProposer
 from loopgraph_git.loop.endpoints import endpoint, key_of
-from loopgraph_git.loop.hired.agents import agent
+from loopgraph_git.loop.hired.agents import AGENTS, agent
 from loopgraph_git.loop.hired.command import CommandProposer, Hiring
 from loopgraph_git.loop.proposers import Proposer, RecipeProposer
 from loopgraph_git.loop.providers import ChatProvider
@@ -76,7 +76,14 @@ def _command(lab: LoopGraph, asked: Asked, meter: Meter, watch: Watch) -> Propos
             ".loopgraph.yml"
         )
     at = endpoint(asked.provider, usual=chosen.vendor)
-    hiring = Hiring(agent=chosen, at=at, key=key_of(at), meter=meter, model=model)
+    try:
+        key = key_of(at)
+    except ProviderError:
+        # a tool that nobody knows may need no LLM at all
+        if chosen.name in AGENTS or asked.provider:
+            raise
+        key = ""
+    hiring = Hiring(agent=chosen, at=at, key=key, meter=meter, model=model)
     level = chosen_level(asked.sandbox, Level[lab.config.sandbox.upper()])
     return CommandProposer(
         hiring, repo=lab.repo, config=lab.config, watch=watch, level=level

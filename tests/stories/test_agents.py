@@ -61,6 +61,13 @@ def test_an_edit_of_an_agent_is_an_experiment_like_any_other(toy):
     assert SECRET not in note
 
 
+def test_a_tool_that_asks_no_llm_needs_no_key(toy):
+    toy.lg("experiment", "-n", "1", "--agent-command", script(toy, RATE))
+    assert only(toy)[0].verdict == "keep"
+    done = toy.lg("experiment", "-n", "1", "--agent", "claude", code=1)
+    assert "no key for anthropic" in done.stderr
+
+
 def test_the_settings_may_name_an_agent_and_are_trusted_with_it(toy):
     toy.write(agent="no-such-agent --quiet {brief}", proposer="command")
     done = toy.lg("experiment", "-n", "1", "--provider", "ollama", code=1)

@@ -91,8 +91,8 @@ class Proxy:
 def metering_proxy(at: Endpoint, key: str, meter: Meter) -> Iterator[Proxy]:
     """Pass requests on to an endpoint with its key, and count them in the meter.
 
-    All that was asked is counted when this is left, also where nobody waits for the
-    answer any more.
+    Without a key none is passed on. All that was asked is counted when this is left,
+    also where nobody waits for the answer any more.
     """
     gate = _Gate(at, key, meter)
     try:
@@ -188,8 +188,8 @@ class _Passing(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         path = self.path.partition("?")[0]
-        if not self._knows_key():
-            self._refuse(HTTPStatus.UNAUTHORIZED, "not the key of this proxy")
+        if problem := self._unwelcome():
+            self._refuse(HTTPStatus.UNAUTHORIZED, problem)
             return
         protocol = PROTOCOLS.get(path) if self.command == "POST" else None
         if protocol is None and _FREE.get(path) != self.command:
@@ -216,13 +216,14 @@ class _Passing(BaseHTTPRequestHandler):
             return
         self._forward(protocol, body)
 
-    def _knows_key(self) -> bool:
+    def _unwelcome(self) -> str:
+        """Say why nothing is passed on, whatever is asked."""
+        if not self.gate.key:
+            return "this session has no key for an LLM"
         bearer = self.headers.get("authorization", "").removeprefix("Bearer ")
-        given = (self.headers.get("x-api-key", ""), bearer)
-        return any(
-            secrets.compare_digest(word.encode(), self.gate.token.encode())
-            for word in given
-        )
+        given, token = (self.headers.get("x-api-key", ""), bearer), self.gate.token
+        known = (secrets.compare_digest(x.encode(), token.encode()) for x in given)
+        return "" if any(known) else "not the key of this proxy"
 
     def _body(self) -> bytes | None:
         """Return the body of a request, None where it was refused."""

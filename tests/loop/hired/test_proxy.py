@@ -25,11 +25,11 @@ PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
 
 
 @contextmanager
-def proxied(url, meter=None):
+def proxied(url, meter=None, real="real"):
     """Open a proxy to a server; yield it, and the meter."""
     meter = meter or Meter()
     at = Endpoint(name="scripted", base_url=url, local=True)
-    with metering_proxy(at, "real", meter) as proxy:
+    with metering_proxy(at, real, meter) as proxy:
         yield proxy, meter
 
 
@@ -147,6 +147,13 @@ def test_what_an_endpoint_refuses_is_passed_on_and_remembered():
     with proxied("http://127.0.0.1:9/v1") as (proxy, _):
         assert send(proxy, PATHS[0])[0] == 502
         assert "refused" in proxy.passed.failures[0]
+
+
+def test_without_a_key_nothing_is_passed_on():
+    with scripted_server([(200, "{}")]) as (url, asked), proxied(url, real="") as got:
+        status, _, answer = send(got[0], PATHS[0])
+    assert (status, asked) == (401, [])
+    assert "has no key for an LLM" in json.loads(answer)["error"]["message"]
 
 
 def test_an_answer_without_usage_is_estimated():
