@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import DocumentError
 from loopgraph_git.library.section import Document
+from loopgraph_git.library.tex_authors import authors, names
 from loopgraph_git.library.tex_files import TexFiles
 from loopgraph_git.library.tex_flow import Numbers, Part, finished
 from loopgraph_git.library.tex_macros import Macros
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_AND = frozenset(["\\and", "\\And", "\\AND"])
-_GAPS = frozenset(["\\quad", "\\qquad", "\\hspace", "\\hfill"])
+_VENUE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def read_latex(files: Mapping[str, bytes], name: str) -> Document:
@@ -58,6 +58,7 @@ class _Paper(Text):
         self._abstract: list[str] = []
         self._authors: list[str] = []
         self._year: int | None = None
+        self._venue_year: int | None = None
         self._passed: dict[str, int] = {}
         self._float = ""
         self.verbs |= {
@@ -69,6 +70,8 @@ class _Paper(Text):
             "author": self._author,
             "icmlauthor": self._author_with_address,
             "date": self._date,
+            "acmYear": self._acm_year,
+            "copyrightyear": self._acm_year,
             "abstract": self._abstract_command,
             "usepackage": self._package,
             "RequirePackage": self._package,
@@ -95,7 +98,7 @@ class _Paper(Text):
         return Document(
             title=self.numbers.resolved(self._title) or name,
             authors=", ".join(self._authors),
-            year=self._year,
+            year=self._year or self._venue_year,
             abstract=abstract,
             sections=sections,
             kind="latex",
@@ -224,32 +227,29 @@ class _Paper(Text):
 
     def _author(self) -> None:
         self.source.optional()
-        part: list[str] = []
-        for piece in [*self.source.argument(), "\\and"]:
-            if piece in _AND:
-                self._add_authors(part)
-                part = []
-            else:
-                part.append("," if piece in _GAPS else piece)
+        for line in authors(self.source.argument()):
+            self._authors += names(self.inline(line))
 
     def _author_with_address(self) -> None:
         self._author()
         self.source.argument()
 
-    def _add_authors(self, tokens: list[str]) -> None:
-        """Take the names, which stand on the first line; then come addresses."""
-        first = tokens[: tokens.index("\\\\")] if "\\\\" in tokens else tokens
-        text = self.inline(_without_formulas(first))
-        names = (" ".join(name.split()) for name in text.split(","))
-        self._authors += [name for name in names if name]
-
     def _date(self) -> None:
         found = _YEAR.search(self.inline(self.source.argument()))
         self._year = int(found[0]) if found else self._year
 
+    def _acm_year(self) -> None:
+        self._printed_in(self.source.plain())
+
+    def _printed_in(self, name: str) -> None:
+        """Take the year that the style of a conference has in its name."""
+        found = _VENUE.search(name)
+        self._venue_year = int(found[0]) if found else self._venue_year
+
     def _package(self) -> None:
         self.source.optional()
         for name in self.source.plain().split(","):
+            self._printed_in(name)
             self.source.learn(self._files.style(name.strip()))
 
     def _bibliography(self) -> None:

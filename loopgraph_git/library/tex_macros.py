@@ -14,7 +14,10 @@ from loopgraph_git.library.tex_names import (
     ARGUMENTS,
     BARE,
     CITES,
+    DISPLAYS,
+    FLOATS,
     LEVELS,
+    LISTS,
     REFS,
     RUN_IN,
     SPACES,
@@ -86,6 +89,15 @@ _TAKEN = frozenset(
         "sc",
         "tt",
         "small",
+        "normalsize",
+        "footnotesize",
+        "scriptsize",
+        "tiny",
+        "large",
+        "Large",
+        "LARGE",
+        "huge",
+        "Huge",
         "cite",
         "href",
         "url",
@@ -110,6 +122,7 @@ _SPACING = {name[1:] for name in SPACES}
 _OURS = frozenset(
     _TAKEN | set(ARGUMENTS) | BARE | CITES | REFS | set(LEVELS) | RUN_IN | _SPACING
 )
+_KNOWN = {"document", "abstract", *FLOATS, *DISPLAYS, *LISTS, "thebibliography"}
 _DEPTH_LIMIT = 20
 
 
@@ -260,7 +273,8 @@ class Macros(Conditions):
         name, count, default = self.name(), self._count(), self.optional()
         begin, end = tuple(self.argument()), tuple(self.argument())
         first = None if default is None else tuple(default)
-        if name not in ("document", "abstract"):
+        # a style draws a table or an abstract in its own way, which is one all the same
+        if name.rstrip("*") not in _KNOWN:
             self.environments[name] = (Macro(begin, count, first), Macro(end))
 
     def _let(self, _: str) -> None:

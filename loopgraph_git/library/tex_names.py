@@ -135,6 +135,8 @@ ARGUMENTS = {
     "dd", "doparttoc": "", "faketableofcontents": "", "ProvidesPackage": "do", "altaffilmark": "d", "altaffiltext": "dd", "SetMathAlphabet":
     "dddddd", "SetSymbolFont": "ddddd", "DeclareSymbolFont": "ddddd",
     "NeedsTeXFormat": "do", "ProvidesFile": "do", "ExecuteOptions": "d",
+    "@setfontsize": "ddd", "@setsize": "dddd", "IEEEauthorblockA": "d",
+    "IEEEauthorrefmark": "d", "IEEEmembership": "d", "IEEEcompsocitemizethanks": "d",
     "ProcessOptions": "", "DeclareOption": "dd", "IfFileExists": "d",
 }  # fmt: skip
 BARE = frozenset(

@@ -263,3 +263,25 @@ def test_any_latex_is_a_document_or_the_one_error(text, whole):
         chunks = chunks_of_document(document, "p")
         assert all(chunk.body.strip() for chunk in chunks)
         assert not any(HIDDEN.search(chunk.body + chunk.title) for chunk in chunks)
+
+
+def test_the_style_of_a_conference_is_no_part_of_the_paper():
+    style = r"""
+\renewcommand{\footnotesize}{\@setfontsize\footnotesize\@ixpt\@xpt
+  \abovedisplayskip 6\p@ \@plus 2\p@}
+\renewenvironment{table}{\setlength{\abovecaptionskip}{1pt}\@float{table}}{\end@float}
+"""
+    text = r"""\documentclass{article}\usepackage[final]{neurips_2023}\begin{document}
+Before. {\footnotesize Small.} After.
+\begin{figure}\caption{Seen.}\end{figure}
+\begin{table}\caption{Counted.}\label{t}\end{table} See \autoref{t}.
+\end{document}"""
+    files = {"main.tex": text.encode(), "neurips_2023.sty": style.encode()}
+    document = read_files(files, "paper")
+    assert document.left_out == ()
+    assert document.year == 2023
+    assert document.sections[0].text.split("\n\n") == [
+        "Before. Small. After. See Table 1.",
+        "Figure 1: Seen.",
+        "Table 1: Counted.",
+    ]
