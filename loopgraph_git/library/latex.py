@@ -28,7 +28,7 @@ from loopgraph_git.library.tex_names import (
 from loopgraph_git.library.tex_text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _VENUE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -163,8 +163,7 @@ class _Paper(Text):
         if name in DISPLAYS:
             self._display(name)
         elif plain in DROPPED:
-            self.source.environment(name)
-            self._passed[name] = self._passed.get(name, 0) + 1
+            self._drawing_of(name)
         elif plain in FLOATS:
             self._floating(name, FLOATS[plain])
         elif special := self._environments.get(name):
@@ -173,6 +172,14 @@ class _Paper(Text):
             self.flow.write("\n")
         else:
             self._plain_environment(name, plain)
+
+    def _drawing_of(self, name: str) -> None:
+        """Leave out a drawing, but not the paragraphs that it is the frame of."""
+        boxes = list(_boxes(self.source.environment(name)))
+        if boxes and "comment" not in name:
+            self.source.push(boxes)
+        else:
+            self._passed[name] = self._passed.get(name, 0) + 1
 
     def _plain_environment(self, name: str, plain: str) -> None:
         self.flow.par()
@@ -268,6 +275,19 @@ class _Paper(Text):
         self.flow.par()
         self.source.optional()
         self.flow.write(f"[{self.source.plain()}] ")
+
+
+def _boxes(tokens: list[str]) -> Iterator[str]:
+    """Yield the minipages of a drawing, which hold text, and nothing else of it."""
+    depth = 0
+    for at, piece in enumerate(tokens):
+        named = tokens[at + 2 : at + 3] == ["minipage"]
+        if named and piece == "\\begin":
+            depth += 1
+        if depth:
+            yield piece
+        if tokens[at - 3 : at] == ["\\end", "{", "minipage"]:
+            depth -= 1
 
 
 def _without_formulas(tokens: list[str]) -> list[str]:

@@ -95,6 +95,8 @@ _SILENT = frozenset(
         "mathpunct",
         "mathstrut",
         "strut",
+        "boxed",
+        "cancel",
         "overbrace",
         "underbrace",
         "protect",
@@ -128,7 +130,7 @@ _SILENT = frozenset(
         "vspace*",
     ]
 )
-_FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac", "nicefrac")
+_FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac", "nicefrac", "sfrac")
 _DEPTH_LIMIT = 30
 _SPACE = re.compile(r"[^\S\n]+")
 _TIGHT = re.compile(r" +(?=[,;.)\]_^:])|(?<=[(\[]) +")

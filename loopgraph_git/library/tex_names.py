@@ -28,6 +28,11 @@ dots … ldots … cdots … vdots ⋮ ddots ⋱ dotsc … dotsb … textellipsi
 rbrace } lbrack [ rbrack ] backslash \ triangle △ square □ Box □ checkmark ✓ cmark ✓
 xmark ✗ top ⊤ bot ⊥ models ⊨ vdash ⊢ sqcup ⊔ sqcap ⊓ prec ≺ succ ≻ preceq ⪯ succeq ⪰
 varepsilon ε vartheta ϑ varpi ϖ varrho ϱ varsigma ς varphi φ Vec ⃗
+llbracket ⟦ rrbracket ⟧ vcentcolon : coloneqq ≔ eqqcolon ≕ xrightarrow → xleftarrow ←
+leadsto ⇝ lesssim ≲ gtrsim ≳ doteq ≐ longleftrightarrow ↔ Longleftrightarrow ⇔
+Longrightarrow ⇒ Longleftarrow ⇐ hookrightarrow ↪ twoheadrightarrow ↠ longleftarrow ←
+bigcup ⋃ bigcap ⋂ bigoplus ⨁ bigotimes ⨂ bigwedge ⋀ bigvee ⋁ triangleleft ◁
+triangleright ▷ diamond ⋄ blacksquare ■ nmid ∤ subsetneq ⊊ supsetneq ⊋ ltimes ⋉ rtimes ⋊
 """
 _TEXT_SIGNS = r"""
 ss ß ae æ AE Æ oe œ OE Œ o ø O Ø l ł L Ł i i j j aa å AA Å dh ð DH Ð th þ TH Þ S § P ¶
@@ -137,6 +142,8 @@ ARGUMENTS = {
     "NeedsTeXFormat": "do", "ProvidesFile": "do", "ExecuteOptions": "d",
     "@setfontsize": "ddd", "@setsize": "dddd", "IEEEauthorblockA": "d",
     "IEEEauthorrefmark": "d", "IEEEmembership": "d", "IEEEcompsocitemizethanks": "d",
+    "tcbset": "d", "mdfsetup": "d", "tikzmark": "od", "newtcolorbox": "odood",
+    "newmdenv": "od",
     "ProcessOptions": "", "DeclareOption": "dd", "IfFileExists": "d",
 }  # fmt: skip
 BARE = frozenset(

@@ -64,6 +64,10 @@ class Text:
             "texorpdfstring": self._first_choice,
             "vspace": self._gap,
             "hspace": self._gap,
+            "tikz": self._drawing,
+            "tikzstyle": self._style,
+            "hrule": self._rule,
+            "vrule": self._rule,
         }
 
     def run(self, end: str = "") -> None:
@@ -254,6 +258,36 @@ class Text:
         self.source.star()
         self.source.argument()
         self.flow.write(" ")
+
+    def _drawing(self) -> None:
+        """Read what is written in a drawing within a line: a number in a circle."""
+        self.source.optional()
+        self.source.skip_space()
+        if self.source.peek() != "{":
+            while (piece := self.source.inner()) and not piece.endswith(";"):
+                pass
+            return
+        drawn = self.source.argument()
+        ends = [at for at, piece in enumerate(drawn) if piece == "}"]
+        begins = [at for at, piece in enumerate(drawn) if piece == "{"]
+        if begins and ends and begins[-1] < ends[-1]:
+            self.source.push(drawn[begins[-1] + 1 : ends[-1]])
+
+    def _style(self) -> None:
+        self.source.argument()
+        self.source.skip_space()
+        if self.source.peek() == "=":
+            self.source.next()
+            self.source.optional()
+
+    def _rule(self) -> None:
+        """Pass over a line and its measures: `height 1pt`."""
+        self.source.skip_space()
+        while self.source.peek() in ("height", "width", "depth"):
+            self.source.next()
+            self.source.skip_space()
+            self._dimension()
+            self.source.skip_space()
 
 
 def _typeset(text: str) -> str:

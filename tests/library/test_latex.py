@@ -122,11 +122,25 @@ def test_the_paper_is_found_among_what_came_with_it():
         (r"``quoted'' --- `once' -- don't", "\"quoted\" \u2014 'once' \u2013 don't"),
         (r"\section{A}\label{a}\autoref{a}, \ref{a} and \cref{none}",
          "Section 1, 1 and [none]"),
+        (r"\newcommand*\c[1]{\tikz[x=y]{\node[draw,inner sep=4pt] (a) {#1};}}Step \c{1}",
+         "Step 1"),
+        (r"\tikz \draw (0,0) -- (1,1); then", "then"),
+        (r"\tikzstyle{box} = [draw=black, fill=red] text \hrule height 1pt end",
+         "text end"),
+        (r"$\llbracket x \rrbracket \coloneqq y$", "⟦ x ⟧ ≔ y"),
         (r"\textbf{un\-break\-able} ca\~non", "unbreakable cañon"),
     ],
 )  # fmt: skip
 def test_what_is_often_written(written, seen):
     assert read(written) == seen
+
+
+def test_a_drawing_around_text_is_only_a_frame():
+    text = r"\begin{minipage}{2cm}A claim.\end{minipage}"
+    drawing = (
+        rf"\begin{{tikzpicture}}\node (b) {{{text}}};\node {{x}};\end{{tikzpicture}}"
+    )
+    assert read(f"{drawing} end") == "A claim.\n\nend"
 
 
 def test_files_that_ask_for_each_other_come_to_an_end():
