@@ -17,6 +17,15 @@ _FIELD = re.compile(r"([A-Za-z_-]+):[ \t]*(.*)\Z")
 _NOT_PROSE = re.compile(r" {4}|\t| {0,3}(?:[-*+>|]|\d+[.)]\s)")
 _FRONT = "---"
 _FRONT_LINES = 200
+_LINE = re.compile(
+    r"\*\*(authors?|date|year)(?::\*\*|\*\*:)[ \t]*(.+)\Z", re.IGNORECASE
+)
+_HTML_TITLE = re.compile(r"<h1\b[^>]*>(.{1,300}?)</h1>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]{0,300}>")
+_NAME = re.compile(r"[ \t]*-[ \t]+(?:name:[ \t]*)?([^:]+)\Z|[ \t]+name:[ \t]*(.+)\Z")
+_NOTE = re.compile(r"\^\[[^\]]*\]|\s#.*")
+_BESIDE = re.compile(r" \(| -|\^\[|\s#")
+_BLOCK = re.compile(r"[|>][-+]?\Z")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -24,8 +33,10 @@ def read_markdown(text: str, name: str) -> Document:
     """Return Markdown as a document; the title is its first heading, or the name."""
     fields, lines = _front_matter(clean(text).split("\n"))
     sections = tuple(_sections(lines))
+    fields = {**_said_on_top(sections), **fields}
     first = next((part.title for part in sections if part.level == 1), "")
-    title = fields.get("title") or first or next((s.title for s in sections), "")
+    title = fields.get("title") or _html_title(sections) or first
+    title = title or next((part.title for part in sections), "")
     year = _YEAR.search(fields.get("date", "") or fields.get("year", ""))
     return Document(
         title=title or name,
@@ -52,16 +63,51 @@ def read_text(text: str, name: str) -> Document:
 
 
 def _front_matter(lines: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
-    """Part the YAML block at the top from the text; only its plain lines are read."""
+    """Part the YAML block at the top from the text; only what is plain in it is read."""
     if not lines or lines[0].rstrip() != _FRONT:
         return {}, lines
     ends = (n for n, line in enumerate(lines[:_FRONT_LINES]) if n and _ends(line))
     end = next(ends, 0)
     if not end or not any(_FIELD.match(line) for line in lines[1:end]):
         return {}, lines
-    found = (_FIELD.match(line) for line in lines[1:end])
-    fields = {m[1].lower(): m[2].strip().strip("\"'") for m in found if m}
-    return fields, lines[end + 1 :]
+    found: dict[str, list[str]] = {}
+    below: list[str] = []
+    for line in lines[1:end]:
+        if field := _FIELD.match(line):
+            below = found.setdefault(field[1].lower(), [])
+            below.append(field[2].strip())
+        else:
+            below.append(line)
+    return {name: _value(name, *value) for name, value in found.items()}, lines[
+        end + 1 :
+    ]
+
+
+def _value(name: str, first: str, *below: str) -> str:
+    """Return what a field says: on its line, in a block below, or name by name."""
+    if name in ("author", "authors"):
+        listed = first.strip("[]").split(",") if first.startswith("[") else [first]
+        named = (_NAME.match(_NOTE.sub("", line).rstrip()) for line in below)
+        names = [*listed, *(m[1] or m[2] for m in named if m)]
+        plain = (_NOTE.sub("", each).strip().strip("\"'") for each in names)
+        return ", ".join(each for each in plain if each)
+    if _BLOCK.match(first):
+        return " ".join(line.strip() for line in below).strip()
+    return first.strip("\"'")
+
+
+def _said_on_top(sections: Sequence[Section]) -> dict[str, str]:
+    """Return what bold words say before the second heading: `**Authors:** ...`."""
+    top = sections[: 1 if sections and sections[0].title else 2]
+    lines = (line for part in top for line in part.text.split("\n"))
+    found = (_LINE.match(line.strip()) for line in lines)
+    return {m[1].lower(): _BESIDE.split(m[2])[0].strip() for m in found if m}
+
+
+def _html_title(sections: Sequence[Section]) -> str:
+    top = sections[0].text if sections and not sections[0].title else ""
+    found = _HTML_TITLE.search(top)
+    return " ".join(_TAG.sub(" ", found[1]).split()) if found else ""
 
 
 def _ends(line: str) -> bool:

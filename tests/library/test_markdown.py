@@ -60,6 +60,44 @@ def test_the_title_is_the_first_heading_or_the_name():
     assert read_document(b"no heading", "a.md").title == "a.md"
 
 
+def test_the_front_of_a_paper_says_who_wrote_it_in_several_ways():
+    page = """---
+title: 'A tool: in Python'
+tags:
+  - Python
+authors:
+  - name: Ada Lovelace^[Corresponding author.]
+    orcid: 0000-0002
+    affiliation: "1, 2" # quoted
+  - orcid: 0000-0003
+    name: Bo Ek
+affiliations:
+ - name: University of Here
+date: 11 October 2019
+abstract: |
+  First line,
+  and the second.
+---
+# Summary
+"""
+    document = read_document(page.encode(), "paper.md")
+    assert document.title == "A tool: in Python"
+    assert (document.authors, document.year) == ("Ada Lovelace, Bo Ek", 2019)
+    assert document.abstract == "First line, and the second."
+    for front in ("author: [Ada, 'Bo Ek']", "author:\n- Ada\n- Bo Ek"):
+        page = f"---\n{front}\n---\ntext"
+        assert read_document(page.encode(), "a.md").authors == "Ada, Bo Ek"
+    page = "# T\n\n**Authors**: Ada ([me](https://a.b))  \n**Date:** May 2026\n\n## One\n\n**Date:** 1999"
+    document = read_document(page.encode(), "a.md")
+    assert (document.authors, document.year) == ("Ada", 2026)
+
+
+def test_a_title_may_be_html_and_the_heading_below_a_preface_is_none():
+    page = b'<p><img></p>\n<h1 align="center">The <b>Tool</b></h1>\n\n## Use\n'
+    assert read_document(page, "README.md").title == "The Tool"
+    assert read_document(b"Text.\n\n## Use\n", "README.md").title == "README.md"
+
+
 def test_text_is_one_section_whatever_its_encoding():
     for data in ("Zoë".encode(), "Zoë".encode("utf-16"), "Zoë".encode("cp1252")):
         document = read_document(data, "notes.txt")
