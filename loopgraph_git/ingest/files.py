@@ -23,7 +23,7 @@ FILE_LIMIT = 64 << 20
 _MOST_FILES = 10_000
 _READ = {
     ".pdf", ".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd", ".txt", ".text", ".tex",
-    ".ltx", ".gz", ".tgz", ".tar",
+    ".ltx", ".gz", ".tgz", ".tar", ".zip",
 }  # fmt: skip
 _LATEX = {".tex", ".ltx", ".bbl", ".sty", ".cls", ".def", ".txt"}
 _MAIN = re.compile(rb"^[^%\n]*\\document(?:class|style)\b", re.MULTILINE)

@@ -16,7 +16,14 @@ from loopgraph_git.library.latex import read_latex
 from loopgraph_git.library.markdown import read_markdown, read_text
 from loopgraph_git.library.pdf import read_pdf
 from loopgraph_git.library.section import Document, Section
-from loopgraph_git.library.unpack import is_gzip, is_tar, unpacked, unzipped
+from loopgraph_git.library.unpack import (
+    is_gzip,
+    is_tar,
+    is_zip,
+    unpacked,
+    unpacked_zip,
+    unzipped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +35,7 @@ _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd")
 _MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|~~~)", re.MULTILINE)
 _TEX = re.compile(r"^[^%\n]{0,80}\\(?:document(?:class|style)\b|begin\{)", re.MULTILINE)
 _PAGE = re.compile(r"\s*(?:<!doctype html|<html|<\?xml)", re.IGNORECASE)
-_ARCHIVES = ((b"PK\x03\x04", "a zip archive"), (b"7z\xbc\xaf", "a 7z archive"))
+_SEVEN_ZIP = b"7z\xbc\xaf"
 
 
 def read_document(data: bytes, name: str) -> Document:
@@ -44,8 +51,8 @@ def read_document(data: bytes, name: str) -> Document:
         data = unzipped(data, name)
         if not is_tar(data):
             return read_document(data, re.sub(r"\.gz\Z", "", name))
-    if is_tar(data):
-        found = unpacked(data, name)
+    if is_tar(data) or is_zip(data):
+        found = unpacked_zip(data, name) if is_zip(data) else unpacked(data, name)
         return _with_left_out(read_files(found.files, name), found.left_out)
     return _read_text(data, name)
 
@@ -104,9 +111,8 @@ def _is_tex(data: bytes) -> bool:
 
 def decoded(data: bytes, name: str) -> str:
     """Return the text of a file; raises DocumentError where it is not text."""
-    for mark, what in _ARCHIVES:
-        if data.startswith(mark):
-            raise DocumentError(f"{name} is {what}: unpack it, and give the folder")
+    if data.startswith(_SEVEN_ZIP):
+        raise DocumentError(f"{name} is a 7z archive: unpack it, and give the folder")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     if b"\0" in data:

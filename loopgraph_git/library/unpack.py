@@ -2,13 +2,15 @@
 
 What a server sends may be a tarball, one gzipped file, or a bomb. Names that leave
 the folder, links, devices and what is too large are left out by name, and the rest is
-read; the rules are those of `tarfile`'s data filter.
+read; the rules are those of `tarfile`'s data filter. A zip is held to the same.
 """
 
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
+import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -26,6 +28,18 @@ TOTAL_LIMIT = 256 << 20
 """How much an archive may hold, unpacked, in bytes."""
 
 _NAMED = 20
+_ZIP = b"PK\x03\x04"
+_LOCKED = 1
+# a version or a kind of encryption that it does not know is a RuntimeError
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 _GZIP = b"\x1f\x8b"
 _WITH_HEADER = 31
 
@@ -41,6 +55,11 @@ class Unpacked:
 def is_gzip(data: bytes) -> bool:
     """Say whether bytes are gzipped."""
     return data.startswith(_GZIP)
+
+
+def is_zip(data: bytes) -> bool:
+    """Say whether bytes are a zip archive."""
+    return data.startswith(_ZIP)
 
 
 def is_tar(data: bytes) -> bool:
@@ -104,6 +123,10 @@ def unpacked(data: bytes, name: str) -> Unpacked:
         raise DocumentError(
             f"{name} is a damaged archive ({error}): fetch it again"
         ) from error
+    return _unpacked(files, refused, name)
+
+
+def _unpacked(files: dict[str, bytes], refused: list[str], name: str) -> Unpacked:
     if not files:
         why = f" ({refused[0]})" if refused else ""
         raise DocumentError(f"{name} holds no file that can be read{why}")
@@ -133,23 +156,83 @@ def _members(
         yield str(PurePosixPath(member.name)), content
 
 
+def unpacked_zip(data: bytes, name: str) -> Unpacked:
+    """Return the files of a zip archive; raises DocumentError as `unpacked` does."""
+    refused: list[str] = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            files = dict(_zipped(archive, refused))
+    except _ZIP_ERRORS as error:
+        raise DocumentError(
+            f"{name} is a damaged archive ({error}): fetch it again"
+        ) from error
+    return _unpacked(files, refused, name)
+
+
+def _zipped(
+    archive: zipfile.ZipFile, refused: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    total = 0
+    for number, member in enumerate(archive.infolist()):
+        if number >= MEMBER_LIMIT:
+            refused.append(f"all after the first {MEMBER_LIMIT} files")
+            return
+        if member.is_dir():
+            continue
+        reason = _zip_refusal(member)
+        content = b"" if reason else _read_zipped(archive, member)
+        total += len(content)
+        if len(content) > FILE_LIMIT:
+            reason = f"larger than {FILE_LIMIT >> 20} MB"
+        elif total > TOTAL_LIMIT:
+            reason = f"the archive holds more than {TOTAL_LIMIT >> 20} MB"
+        if reason:
+            refused.append(f"{visible(member.filename)}: {reason}")
+            continue
+        yield str(PurePosixPath(member.filename)), content
+
+
+def _read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    # what a member says of its size may be a lie
+    with archive.open(member) as file:
+        return file.read(FILE_LIMIT + 1)
+
+
+def _zip_refusal(member: zipfile.ZipInfo) -> str:
+    mode = member.external_attr >> 16
+    if stat.S_ISLNK(mode):
+        return "a link"
+    if member.flag_bits & _LOCKED:
+        return "it has a password"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "packed in a way that is not read"
+    if member.file_size > FILE_LIMIT:
+        return f"larger than {FILE_LIMIT >> 20} MB"
+    return _leads_out(member.filename)
+
+
 def refusal(member: tarfile.TarInfo) -> str:
     """Return why a member of an archive is not read, or ""."""
-    path = PurePosixPath(member.name.replace("\\", "/"))
     reason = ""
     if member.issym() or member.islnk():
         reason = "a link"
     elif not member.isreg():
         reason = "not a plain file"
-    elif path.is_absolute() or member.name[1:2] == ":":
-        reason = "an absolute path"
-    elif ".." in path.parts:
-        reason = "a path out of its folder"
+    elif leads := _leads_out(member.name):
+        reason = leads
     elif member.size > FILE_LIMIT:
         reason = f"larger than {FILE_LIMIT >> 20} MB"
     elif member.issparse():
         reason = "a file with holes"
     return reason
+
+
+def _leads_out(name: str) -> str:
+    """Return why a name is not inside the folder of its archive, or ""."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or name[1:2] == ":":
+        return "an absolute path"
+    return "a path out of its folder" if ".." in path.parts else ""
 
 
 def _told(refused: list[str]) -> tuple[str, ...]:

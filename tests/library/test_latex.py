@@ -17,7 +17,7 @@ from loopgraph_git.library.document import read_document, read_files
 from loopgraph_git.records.texts import HIDDEN
 from tests.library import papers
 from tests.library.papers import words
-from tests.library.test_unpack import tarball
+from tests.library.test_unpack import tarball, zipped
 
 
 def recovered(seen: str, found: str) -> float:
@@ -75,6 +75,7 @@ def test_a_tarball_a_gzipped_file_and_a_plain_one_say_the_same():
     files = papers.source()
     data = tarball(*files.items())
     assert read_document(data, "2501.00001") == read_files(files, "2501.00001")
+    assert read_document(zipped(*files.items()), "2501.00001").kind == "latex"
     one = papers.MAIN.replace(r"\bibliography{refs}", "").encode()
     plain = read_document(one, "main.tex")
     assert read_document(gzip.compress(one), "main.tex.gz") == plain

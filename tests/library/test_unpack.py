@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 import time
+import zipfile
 from contextlib import suppress
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopgraph_git.errors import DocumentError
-from loopgraph_git.library.unpack import is_tar, unpacked, unzipped
+from loopgraph_git.library.unpack import is_tar, unpacked, unpacked_zip, unzipped
 
 
 def tarball(*members: tuple[str, bytes | tarfile.TarInfo], mode: str = "w:gz") -> bytes:
@@ -43,6 +44,44 @@ def test_files_are_read_by_their_path():
         found = unpacked(data, "paper.tar.gz")
         assert found.files == {"main.tex": b"x", "sec/a.tex": b"y"}
         assert found.left_out == ()
+
+
+def zipped(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def test_a_zip_is_held_to_the_same_rules():
+    to = zipfile.ZipInfo("to")
+    to.external_attr = 0o120777 << 16
+    data = zipped(
+        ("sec/a.tex", b"y"), ("../evil.tex", b"x"), ("/etc/p", b"x"), (to, b"/etc/p")
+    )
+    found = unpacked_zip(data, "paper.zip")
+    assert found.files == {"sec/a.tex": b"y"}
+    assert found.left_out == (
+        "../evil.tex: a path out of its folder",
+        "/etc/p: an absolute path",
+        "to: a link",
+    )
+    for broken in (data[:-30], data[:40], b"PK\x03\x04"):
+        with pytest.raises(DocumentError, match="damaged"):
+            unpacked_zip(broken, "paper.zip")
+    with pytest.raises(DocumentError, match=r"holds no file .*to: a link"):
+        unpacked_zip(zipped((to, b"x")), "paper.zip")
+    bomb = zipped(("a", bytes((64 << 20) + 1)), ("b", b"x"))
+    assert unpacked_zip(bomb, "z").left_out == ("a: larger than 64 MB",)
+
+
+def test_a_zip_with_a_byte_that_is_wrong_is_read_or_refused():
+    data = zipped(("main.tex", b"some text"), ("a.tex", b"y"))
+    for at in range(len(data)):
+        for byte in (0, 1, 0x20, 0xFF):
+            with suppress(DocumentError):
+                unpacked_zip(data[:at] + bytes([byte]) + data[at + 1 :], "paper.zip")
 
 
 def test_what_leads_out_is_left_out_by_name():
