@@ -177,7 +177,8 @@ def _zipped(
         if number >= MEMBER_LIMIT:
             refused.append(f"all after the first {MEMBER_LIMIT} files")
             return
-        if member.is_dir():
+        # its own `is_dir` takes no name that is empty
+        if member.filename.endswith("/"):
             continue
         reason = _zip_refusal(member)
         content = b"" if reason else _read_zipped(archive, member)
@@ -232,7 +233,8 @@ def _leads_out(name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or name[1:2] == ":":
         return "an absolute path"
-    return "a path out of its folder" if ".." in path.parts else ""
+    leads = not path.parts or ".." in path.parts
+    return "a path out of its folder" if leads else ""
 
 
 def _told(refused: list[str]) -> tuple[str, ...]:
