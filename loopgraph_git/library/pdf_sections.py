@@ -65,6 +65,7 @@ _ENTRY = re.compile(r"[\s.\u2026]\d{1,4}\Z")
 _LONGEST = 120
 _FRONT = 300
 _LARGER = 1.12
+_SURE = 3
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Heading:
 class _Part:
     heading: Heading
     lines: list[Line] = field(default_factory=list)
+    # the heading as it stands on the page
+    head: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -157,18 +160,38 @@ def _parts(
         ):
             joined = f"{parts[-1].heading.title} {line.text}"
             parts[-1].heading = replace(parts[-1].heading, title=joined)
+            parts[-1].head.append(line)
         elif heading:
-            parts.append(_Part(heading))
+            parts.append(_Part(heading, head=[line]))
         elif run_in:
             parts.append(_Part(Heading("", "Abstract", 1)))
             parts[-1].lines.append(_without(line, run_in.end()))
         else:
             parts[-1].lines.append(line)
+    parts = _without_labels(parts)
     for part in parts:
         if part.heading.look:
             level = finder.levels.get(part.heading.look, part.heading.level)
             part.heading = replace(part.heading, level=level)
     return parts
+
+
+def _without_labels(parts: Sequence[_Part]) -> list[_Part]:
+    """Return a paper's parts, with large words of its figures as the text they are.
+
+    Where headings are numbered, one without a number has the look of one that is.
+    """
+    numbered = [part for part in parts if part.heading.number]
+    if len(numbered) < _SURE:
+        return list(parts)
+    looks = {(line.size, line.bold) for part in numbered for line in part.head}
+    found: list[_Part] = []
+    for part in parts:
+        if found and part.heading.look and part.heading.look not in looks:
+            found[-1].lines += [*part.head, *part.lines]
+        else:
+            found.append(part)
+    return found
 
 
 def _without(line: Line, start: int) -> Line:

@@ -68,6 +68,21 @@ def test_a_paper_comes_out_with_its_words_in_the_order_of_its_sections(order):
     assert "efficient first fluent office.\n\n" in texts[1]
 
 
+def test_large_words_in_a_figure_are_no_section_of_a_numbered_paper():
+    layout = Layout()
+    layout.title("Orthogonal updates for small models")
+    for title in ("1 Introduction", "2 Method", "3 Results", "Thanks to all"):
+        layout.heading(title)
+        layout.paragraph(prose(len(title), 12))
+        layout.row("Tokens per second", size=14)
+        layout.paragraph("The text goes on.")
+    document = read_document(pdf(layout.pages), "paper.pdf")
+    places = [part.place for part in document.sections if part.place]
+    assert places == ["1 Introduction", "2 Method", "3 Results", "Thanks to all"]
+    assert "Tokens per second" in document.sections[-1].text
+    assert document.sections[-1].text.endswith("The text goes on.")
+
+
 def test_words_cut_at_the_end_of_a_line_are_whole_again():
     rows = [
         "We use state-of-the-art meth-",
