@@ -69,21 +69,19 @@ class Ledger:
         }
         seen = self.store.ref_tips()
         fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
-        moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
-        pinned |= archive.archived(
-            self.repo, [ref for ref in fresh if ref not in moved]
-        )
         if not fresh and seen == tips and pinned <= self.store.known(pinned):
             return
-        said, unknown = self._read(self.notes.changed(moved), pinned)
+        moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
+        archives = [ref for ref in fresh if ref not in moved]
+        said, unknown = self._read(self.notes.changed(moved), archives, pinned)
         with self.store.transaction():
             self.store.put_together(unknown, said)
             self.store.set_ref_tips(tips)
 
     def _read(
-        self, notes: Mapping[str, str], pinned: set[Oid]
+        self, notes: Mapping[str, str], archives: list[str], pinned: set[Oid]
     ) -> tuple[Said, list[Commit]]:
-        """Read notes (blob → whose), and the commits that records or pins are about.
+        """Read notes (blob → whose), and the commits of records, archives and pins.
 
         Of many notes a twin reads some, while the commits are read here.
         """
@@ -94,14 +92,15 @@ class Ledger:
         def share() -> bytes:
             return self.store.gather(self.notes.read(others)).packed()
 
-        asked = {*pinned, *filter(_IS_OID, notes.values())}
         with twin(share) if others else nullcontext() as made:
-            said = self.store.gather(self.notes.read(own))
+            kept = pinned | archive.archived(self.repo, archives)
+            asked = {*kept, *filter(_IS_OID, notes.values())}
             found = self._commits(asked)
+            said = self.store.gather(self.notes.read(own))
             packed = made.result() if made else None
         if others:
             said.merge(share() if packed is None else packed)
-        meant = pinned | said.about
+        meant = kept | said.about
         found = [commit for commit in found if commit.oid in meant]
         return said, found + self._commits(said.about - asked)
 

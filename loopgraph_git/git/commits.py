@@ -77,7 +77,7 @@ def read_commits(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
     """
     for name, kind, content in repo.objects(_present(repo, sorted(set(oids)))):
         if kind == "commit":
-            yield _parse(Oid(name), content)
+            yield _parse(name if isinstance(name, Oid) else Oid(name), content)
 
 
 def _present(repo: Repo, oids: list[str]) -> list[str]:

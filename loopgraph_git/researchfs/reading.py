@@ -254,9 +254,9 @@ def results(
 
 def known(db: Database, oids: Iterable[str]) -> set[str]:
     """Return those of some commits that were indexed; see Store.known."""
-    rows = [row_id("commit", oid) for oid in oids]
-    if not rows:
+    if not db.rows("SELECT 1 FROM experiments LIMIT 1"):
         return set()
+    rows = [row_id("commit", oid) for oid in oids]
     sql = (
         "SELECT oid FROM experiments WHERE known = 1"
         " AND id IN (SELECT value FROM json_each(?))"

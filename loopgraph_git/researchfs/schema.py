@@ -263,7 +263,6 @@ _HASHED = ("commit", "record")
 _HASH = re.compile(r"[0-9a-f]{16,64}\Z")
 
 
-@lru_cache(maxsize=1 << 16)
 def row_id(*parts: str) -> int:
     """Return the primary key of a natural key: 60 bits, equal on every machine.
 
@@ -271,6 +270,11 @@ def row_id(*parts: str) -> int:
     """
     if len(parts) == 2 and parts[0] in _HASHED and _HASH.match(parts[1]):  # noqa: PLR2004
         return hash_id(parts[1])
+    return _hashed(*parts)
+
+
+@lru_cache(maxsize=1 << 16)
+def _hashed(*parts: str) -> int:
     text = "\x1f".join(parts).encode("utf-8", "replace").replace(b"\0", b" ")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 4
 
