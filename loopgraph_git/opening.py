@@ -89,11 +89,18 @@ def rebuild(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep the collector away: a million small values that all stay cost it a fifth."""
-    was_on = gc.isenabled()
+    """Keep the collector away: a million small values that all stay cost it a fifth.
+
+    What was there before is set aside, or it would be looked through at the end.
+    """
+    was_on, own = gc.isenabled(), gc.get_freeze_count() == 0
     gc.disable()
+    if own:
+        gc.freeze()
     try:
         yield
     finally:
+        if own:
+            gc.unfreeze()
         if was_on:
             gc.enable()
