@@ -44,7 +44,9 @@ class Twin:
         """End it, whatever it is doing; closing twice is fine."""
         self._pipe.close()
         if self._pid:
-            os.kill(self._pid, SIGKILL)
+            # where children are ignored it may be gone already
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, SIGKILL)
             self._end()
 
     def _end(self) -> int:

@@ -59,6 +59,8 @@ def test_where_children_are_ignored_it_says_nothing():
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 with twin(lambda: b"done") as made:
     print(made.result())
+with twin(lambda: b"done") as made:
+    time.sleep(0.2)
 """
     assert python(code) == "None\n"
 

@@ -133,7 +133,12 @@ def test_a_disk_that_is_full_is_named(toy):
 
 
 def test_ctrl_c_while_we_are_loaded_is_no_traceback(toy, tmp_path):
-    early = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    # a job in the background may have been told to ignore it
+    early = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
     (tmp_path / "click.py").write_text(early)
     done = run(toy, "LG log", PYTHONPATH=f"{tmp_path}:{SOURCE['PYTHONPATH']}")
     assert done.returncode == 130
