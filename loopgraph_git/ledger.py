@@ -6,19 +6,19 @@ notes are the truth, and the index follows them.
 
 from __future__ import annotations
 
-import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
+from loopgraph_git.records import Oid
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.records import Commit, Kind, Oid, Record
+    from loopgraph_git.records import Commit, Kind, Record
     from loopgraph_git.researchfs.outcomes import Said
     from loopgraph_git.researchfs.store import Store
 
@@ -29,7 +29,6 @@ _MANY = 2000
 """Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
 _OWN = 0.35
 """The part of the notes that is read here, beside the commits."""
-_IS_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z").match
 
 
 class Ledger:
@@ -94,7 +93,7 @@ class Ledger:
 
         with twin(share) if others else nullcontext() as made:
             kept = pinned | archive.archived(self.repo, archives)
-            asked = {*kept, *filter(_IS_OID, notes.values())}
+            asked = {*kept, *filter(Oid.fits, notes.values())}
             found = self._commits(asked)
             said = self.store.gather(self.notes.read(own))
             packed = made.result() if made else None

@@ -24,6 +24,11 @@ class Oid(str):
             raise RecordError(message)
         return str.__new__(cls, text)
 
+    @staticmethod
+    def fits(text: str) -> bool:
+        """Say whether a text could be the full name of an object."""
+        return _OID.match(text) is not None
+
     @property
     def short(self) -> str:
         """The first seven characters, for printing only."""
