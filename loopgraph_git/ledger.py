@@ -89,13 +89,13 @@ class Ledger:
         own, others = blobs[:cut], blobs[cut:]
 
         def share() -> bytes:
-            return self.store.gather(self.notes.read(others)).packed()
+            return self.store.gather(self.notes.lines(others)).packed()
 
         with twin(share) if others else nullcontext() as made:
             kept = pinned | archive.archived(self.repo, archives)
             asked = {*kept, *filter(Oid.fits, notes.values())}
             found = self._commits(asked)
-            said = self.store.gather(self.notes.read(own))
+            said = self.store.gather(self.notes.lines(own))
             packed = made.result() if made else None
         if others:
             said.merge(share() if packed is None else packed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import GitError, RecordError
@@ -120,19 +121,22 @@ class Notes:
     def records(self, since: Mapping[str, str]) -> Iterator[Record]:
         """Read the records of refs in bulk: ref → the tip read last, or "".
 
-        Only notes that changed since that tip are read.
+        Only notes that changed since that tip are read. Lines that are not records are
+        passed over: another program, or another version, wrote them.
         """
-        return self.read(self.changed(since))
+        for line in self.lines(self.changed(since)):
+            with suppress(RecordError):
+                yield Record.decode(line.decode("utf-8", "replace"))
 
-    def read(self, blobs: Iterable[str]) -> Iterator[Record]:
-        """Read the records of notes in bulk.
-
-        Lines that are not records are passed over: another program, or another
-        version, wrote them.
-        """
+    def lines(self, blobs: Iterable[str]) -> Iterator[bytes]:
+        """Read the lines of notes in bulk, records or not."""
         for _, kind, content in self._repo.objects(blobs):
             if kind == "blob":
-                yield from _lines(content[:NOTE_LIMIT_BYTES])
+                for line in content[:NOTE_LIMIT_BYTES].split(b"\n"):
+                    # git separates appended lines by an empty one; some editors add
+                    # the \r
+                    if text := line.rstrip(b"\r"):
+                        yield text
 
     def changed(self, since: Mapping[str, str]) -> dict[str, str]:
         """Return the notes of refs that changed since the tips read last.
@@ -160,15 +164,3 @@ class Notes:
             if not blob.startswith("00000000"):
                 # many notes stand in folders, by the first digits of the name
                 yield blob, path.replace("/", "")
-
-
-def _lines(content: bytes) -> Iterable[Record]:
-    for line in content.decode("utf-8", "replace").split("\n"):
-        # git separates appended lines by an empty one; some editors add the \r
-        text = line.rstrip("\r")
-        if not text:
-            continue
-        try:
-            yield Record.decode(text)
-        except RecordError:
-            continue

@@ -21,6 +21,7 @@ from loopgraph_git.records.line import (
     RECORD_VERSION,
     Record,
     canonical,
+    is_sound,
 )
 from loopgraph_git.records.methods import (
     Chunk,
@@ -78,6 +79,7 @@ __all__ = [
     "dataframe",
     "fitted",
     "fitted_retrieval",
+    "is_sound",
     "results_header",
     "results_row",
 ]

@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import msgspec
 
@@ -119,15 +119,38 @@ class Record:
         except (KeyError, TypeError, ValueError) as error:
             message = f"not a record: {type(error).__name__} {error}"
             raise RecordError(message) from error
-        # `kind` sorts behind `id`, so that a comma always follows it
-        unsigned = raw.replace(f'"id":"{claimed}",'.encode("utf-8", "replace"), b"", 1)
-        if claimed != _digest(unsigned):
+        if claimed != _digest(_unsigned(raw, str(claimed))):
             message = f"record id {str(claimed)[:40]!r} does not match its content"
             raise RecordError(message)
         # a frozen value sets its fields one by one, which takes three times as long
         record = cls.__new__(cls)
         vars(record).update(fields)
         return record
+
+
+class Envelope(Protocol):
+    """What every line says, read by somebody else."""
+
+    v: int
+    id: str
+    commit: str
+    tree: str
+    writer: str
+    seq: int
+    ts: int
+
+
+def is_sound(line: bytes, told: Envelope) -> bool:
+    """Say whether the envelope of a canonical line is one that `decode` lets pass."""
+    return (
+        _are_names(told.commit, told.tree, told.writer)
+        and told.v == RECORD_VERSION
+        and 0 <= told.seq < _COUNT_LIMIT
+        and 0 <= told.ts < _TS_LIMIT
+        and len(line) <= RECORD_LIMIT_BYTES
+        and line.isascii()
+        and told.id == _digest(_unsigned(line, told.id))
+    )
 
 
 _kind = lru_cache(maxsize=64)(Kind)
@@ -150,6 +173,11 @@ def canonical(value: object) -> str:
 
 def _digest(unsigned: bytes) -> str:
     return hashlib.sha256(unsigned).hexdigest()[:16]
+
+
+def _unsigned(line: bytes, claimed: str) -> bytes:
+    # `kind` sorts behind `id`, so that a comma always follows it
+    return line.replace(b'"id":"%b",' % claimed.encode("utf-8", "replace"), b"", 1)
 
 
 _decode = msgspec.json.Decoder().decode
@@ -208,6 +236,11 @@ def _no_constant(name: str) -> float:
 
 
 _parser = json.JSONDecoder(parse_constant=_no_constant)
+
+
+@lru_cache(maxsize=64)
+def _are_names(commit: str, tree: str, writer: str) -> bool:
+    return Oid.fits(commit) and Oid.fits(tree) and _WORD.match(writer) is not None
 
 
 @lru_cache(maxsize=64)

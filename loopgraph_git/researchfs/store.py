@@ -166,9 +166,9 @@ class Store(Closing):
         with self.transaction():
             return outcomes.put_records(self.db, records)
 
-    def gather(self, records: Iterable[Record]) -> Said:
-        """Read records for `put_together`: thousands of them, once each."""
-        return outcomes.gather(records)
+    def gather(self, lines: Iterable[bytes]) -> Said:
+        """Read the records among lines of notes, thousands of them, for `put_together`."""
+        return outcomes.gather(lines)
 
     def put_together(self, given: Iterable[Commit], said: Said) -> int:
         """Index commits and what was said, as far as they are not known yet.

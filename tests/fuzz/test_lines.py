@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import RECORD_LIMIT_BYTES, Kind, Oid, Record, canonical
+from loopgraph_git.researchfs import outcomes
 from tests.fuzz import hostile
 
 ENVELOPE = {
@@ -131,3 +133,29 @@ def test_nesting_up_to_a_hundred_levels_is_read():
 def test_nesting_over_a_hundred_levels_is_refused(levels):
     with pytest.raises(RecordError, match="nested deeper"):
         Record.decode(signed({**ENVELOPE, "x": nested(levels)}))
+
+
+def slowly(line: str) -> outcomes.Said:
+    """Return the rows of a line, read the thorough way."""
+    said = outcomes.Said()
+    with suppress(RecordError):
+        record = Record.decode(line)
+        said.about.add(record.commit)
+        said.add(record)
+    return said
+
+
+@given(
+    hostile.records().map(encoded)
+    | hostile.mutated(hostile.records().map(encoded))
+    | st.dictionaries(
+        st.sampled_from([*ENVELOPE, "status", "value", "curve", "imported"]),
+        hostile.value,
+        max_size=3,
+    ).map(lambda given: signed(ENVELOPE | {"status": "ok"} | given))
+)
+def test_a_line_that_is_read_quickly_says_the_same(line):
+    raw = line.encode("utf-8", "replace")
+    quick, slow = outcomes.gather([raw]), slowly(raw.decode())
+    # texts tell 1 from 1.0
+    assert repr(replace(quick, skipped=[])) == repr(slow)

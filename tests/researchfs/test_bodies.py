@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import (
     Judgement,
+    Kind,
     Result,
     Retrieval,
     Status,
@@ -19,7 +21,7 @@ from loopgraph_git.records import (
     body_of,
 )
 from loopgraph_git.researchfs import bodies
-from tests.researchfs.making import oid
+from tests.researchfs.making import oid, record
 
 RESULT = Result(
     status=Status.OK,
@@ -133,6 +135,58 @@ def test_half_a_surrogate_is_a_text_and_is_none_in_a_row():
 def test_a_link_to_no_commit_is_refused():
     with pytest.raises(RecordError, match="not a full git object id"):
         bodies.link_of(oid("a"), line({"to": "HEAD"}))
+
+
+PLAIN = record(
+    Kind.RESULT,
+    "a",
+    {
+        "status": "ok",
+        "value": 1.5,
+        "metrics": {"depth": 8, "mfu": 0.4},
+        "curve": [[0, 9.0], [1, 8.5]],
+        "argv": ["uv", "run"],
+        "seed": 3,
+    },
+)
+JUDGED = record(Kind.VERDICT, "a", {"value": "keep", "delta": 0.1, "n": 3})
+
+
+def test_what_programs_write_is_read_quickly():
+    for it in (PLAIN, JUDGED):
+        told = bodies.quickly(it.encode().encode())
+        assert told is not None
+        assert (told.id, told.commit, told.seq) == (it.id, it.commit, it.seq)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"body": {**PLAIN.body, "x-more": 1}},
+        {"body": {**PLAIN.body, "value": 1}},
+        {"body": {**PLAIN.body, "value": None}},
+        {"body": {**PLAIN.body, "excerpt": "é"}},
+        {"body": {**PLAIN.body, "metrics": {"deep": {}}}},
+        {"kind": Kind.LINK},
+        {"commit": "A" * 40},
+        {"tree": "b" * 39},
+        {"writer": "../ada"},
+        {"seq": -1},
+        {"seq": 2**53},
+        {"ts": 253_402_300_800_000},
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_not_read_quickly(changed):
+    line = replace(PLAIN, **changed).encode().encode()
+    assert bodies.quickly(line) is None
+
+
+def test_a_line_that_was_tampered_with_is_not_read_quickly():
+    line = PLAIN.encode().encode()
+    assert bodies.quickly(line.replace(b"1.5", b"1.4")) is None
+    assert bodies.quickly(line.replace(b'"v":1', b'"v":2')) is None
+    assert bodies.quickly(line + b" ") is None
+    assert bodies.quickly(b"[" * 4000) is None
 
 
 JSON = st.recursive(

@@ -36,7 +36,8 @@ def unread(facts):
 
 def put_together(store, facts):
     commits = [fact for fact in facts if isinstance(fact, Commit)]
-    said = store.gather(fact for fact in facts if isinstance(fact, Record))
+    records = [fact for fact in facts if isinstance(fact, Record)]
+    said = store.gather(record.encode().encode() for record in records)
     return store.put_together(commits, said)
 
 
@@ -126,7 +127,9 @@ def test_a_bulk_write_leaves_every_index(store):
 
 def test_a_bulk_write_that_fails_leaves_every_index(store):
     before = store.db.rows(INDEXES)
-    said = store.gather(result(f"c{number}", 1.0) for number in range(1000))
+    said = store.gather(
+        result(f"c{number}", 1.0).encode().encode() for number in range(1000)
+    )
 
     def broken():
         yield commit("c1")
