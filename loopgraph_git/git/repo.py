@@ -13,6 +13,7 @@ import re
 import tempfile
 from contextlib import contextmanager
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -38,10 +39,12 @@ _FLAGS = (
     # a record or a pin that was reported as written survives a power loss
     "-c", "core.fsync=loose-object,reference",
 )  # fmt: skip
-# identity and dates are the caller's to give; everything else that starts with
-# GIT_ redirects git to another repository, index or configuration
 _PIPE_BYTES = 1 << 20
 """What git may print ahead of its reader, where the system lets a pipe hold so much."""
+_READ_BYTES = 1 << 18
+"""What is taken of it at once: little by little, git and its reader wake each other."""
+# identity and dates are the caller's to give; everything else that starts with
+# GIT_ redirects git to another repository, index or configuration
 _KEPT = re.compile(
     r"GIT_((AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)"
     r"|SSH|SSH_COMMAND|ASKPASS|EDITOR|SEQUENCE_EDITOR|PAGER|TEST_FSYNC"
@@ -266,7 +269,7 @@ class Repo:
                 command, istream=pipe, as_process=True, pipesize=_PIPE_BYTES
             )
         try:
-            yield process.stdout
+            yield BufferedReader(process.stdout.raw, _READ_BYTES)
         finally:
             # it ends by itself when it is not listened to
             process.stdout.close()
