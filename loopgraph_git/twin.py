@@ -11,8 +11,9 @@ import os
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from mmap import PROT_READ, mmap
 from signal import SIGKILL
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,27 +23,25 @@ class Twin:
     """A running copy of this process."""
 
     def __init__(self, work: Callable[[], bytes]) -> None:
-        receive, send = os.pipe()
+        # a file in memory: it takes all at once, and is read where it lies
+        self._said = os.fdopen(os.memfd_create("twin"), "wb")
         try:
             self._pid: int | None = os.fork()
         except OSError:
-            os.close(receive)
-            os.close(send)
+            self._said.close()
             raise
         if self._pid == 0:
-            os.close(receive)
-            _work(work, send)
-        os.close(send)
-        self._pipe = os.fdopen(receive, "rb")
+            _work(work, self._said)
 
-    def result(self) -> bytes | None:
-        """Wait for what the work returned; None where it failed."""
-        said = self._pipe.read()
-        return said if self._end() == 0 else None
+    def result(self) -> mmap | None:
+        """Wait for what the work returned, which is never empty; None if it failed."""
+        if self._end():
+            return None
+        return mmap(self._said.fileno(), 0, prot=PROT_READ)
 
     def close(self) -> None:
         """End it, whatever it is doing; closing twice is fine."""
-        self._pipe.close()
+        self._said.close()
         if self._pid:
             # where children are ignored it may be gone already
             with suppress(ProcessLookupError):
@@ -51,11 +50,13 @@ class Twin:
 
     def _end(self) -> int:
         """Wait for its end and return the status; who ignores children is told none."""
-        pid, self._pid = self._pid, None
-        try:
-            return os.waitpid(pid, 0)[1] if pid else 1
-        except ChildProcessError:
-            return 1
+        status = 1
+        if self._pid:
+            with suppress(ChildProcessError):
+                status = os.waitpid(self._pid, 0)[1]
+        # not before: whoever interrupts the wait has it to end still
+        self._pid = None
+        return status
 
 
 @contextmanager
@@ -86,12 +87,12 @@ def is_possible() -> bool:
     )
 
 
-def _work(work: Callable[[], bytes], send: int) -> None:
+def _work(work: Callable[[], bytes], said: BinaryIO) -> None:
     """Work, hand over, and end without the rest of what the process would do."""
     status = 1
     try:
-        with os.fdopen(send, "wb") as pipe:
-            pipe.write(work())
+        with said:
+            said.write(work())
         status = 0
     finally:
         # no exception leaves this process: its stack is that of the other one
