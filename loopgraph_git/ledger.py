@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.records import Commit, Kind, Record
+    from loopgraph_git.records import Kind, Record
+    from loopgraph_git.researchfs.commits import Told
     from loopgraph_git.researchfs.outcomes import Said
     from loopgraph_git.researchfs.store import Store
 
@@ -27,7 +28,7 @@ _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 2000
 _MANY = 2000
 """Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
-_OWN = 0.35
+_OWN = 0.25
 """The part of the notes that is read here, beside the commits."""
 
 
@@ -79,7 +80,7 @@ class Ledger:
 
     def _read(
         self, notes: Mapping[str, str], archives: list[str], pinned: set[Oid]
-    ) -> tuple[Said, list[Commit]]:
+    ) -> tuple[Said, list[Told]]:
         """Read notes (blob → whose), and the commits of records, archives and pins.
 
         Of many notes a twin reads some, while the commits are read here.
@@ -100,12 +101,13 @@ class Ledger:
         if others:
             said.merge(share() if packed is None else packed)
         meant = kept | said.about
-        found = [commit for commit in found if commit.oid in meant]
+        found = [item for item in found if item.oid in meant]
         return said, found + self._commits(said.about - asked)
 
-    def _commits(self, named: set[str]) -> list[Commit]:
+    def _commits(self, named: set[str]) -> list[Told]:
         """Read those commits that the index does not know."""
-        return list(commits.read_commits(self.repo, named - self.store.known(named)))
+        fresh = named - self.store.known(named)
+        return self.store.told(commits.read_commits(self.repo, fresh))
 
     def read_texts(self) -> None:
         """Index messages and changes of commits, where they were not read yet.

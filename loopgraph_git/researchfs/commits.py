@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loopgraph_git.researchfs import stubs
 from loopgraph_git.researchfs.bodies import INTEGER_LIMIT
@@ -34,26 +34,71 @@ _RECORD_ID = re.compile(r"[0-9a-f]{16}\Z")
 _BATCH = 2000
 
 
+class Told(NamedTuple):
+    """What a commit alone says of its experiment: a row as `_NAMES` has it, and more.
+
+    `retrieval` is the id of the record that it names, or an empty text; `message` the
+    title and text that a search sees, None where its change was not read. The commit
+    itself is let go: thousands of them take longer to keep than to read.
+    """
+
+    row: Row
+    retrieval: str
+    methods: list[str]
+    message: tuple[str, str] | None
+
+    @property
+    def oid(self) -> str:
+        """The name of the commit."""
+        return str(self.row[_OID])
+
+    @property
+    def tree(self) -> str:
+        """The name of its tree."""
+        return str(self.row[_TREE])
+
+
+def told(commit: Commit) -> Told:
+    """Work out what a commit says, without a database."""
+    retrieval, session = _retrieval_id(commit), _trailer(commit, "Session")
+    row = (
+        hash_id(commit.oid),
+        # plain texts: SQLite asks of every other one what it might be
+        str(commit.oid),
+        str(commit.tree),
+        str(commit.parent) if commit.parent else None,
+        1,
+        min(max(commit.ts, 0), INTEGER_LIMIT - 1),
+        clean(commit.subject),
+        session,
+        session,
+        _trailer(commit, "Proposer"),
+        hash_id(retrieval) if retrieval else None,
+        None if commit.diff is None else int(is_seed_only(commit.diff)),
+    )
+    message = None if commit.diff is None else message_of(commit)
+    return Told(row, retrieval, methods_of(commit), message)
+
+
 def put_commits(
     db: Database,
-    commits: Iterable[Commit],
-    summed: Callable[[int, Commit], Row | None] = lambda _row, _commit: None,
+    given: Iterable[Told],
+    summed: Callable[[Told], Row | None] = lambda _told: None,
 ) -> int:
     """Write commits that are not known yet; returns how many were new.
 
     `summed` may know the summary of one that nothing named before (`summing.COLUMNS`);
     the others are derived when the transaction ends.
     """
-    left, count = iter(commits), 0
+    left, count = iter(given), 0
     while batch := list(islice(left, _BATCH)):
-        count += _put_batch(db, batch, summed)
+        count += _put_batch(db, {item.row[0]: item for item in batch}, summed)
     return count
 
 
 def _put_batch(
-    db: Database, commits: list[Commit], summed: Callable[[int, Commit], Row | None]
+    db: Database, fresh: dict[int, Told], summed: Callable[[Told], Row | None]
 ) -> int:
-    fresh = {hash_id(commit.oid): commit for commit in commits}
     named = db.rows(
         "SELECT id, known FROM experiments"
         " WHERE id IN (SELECT value FROM json_each(?))",
@@ -63,26 +108,23 @@ def _put_batch(
         if known:
             del fresh[row]
     ordered = sorted(fresh.items())
-    stubs.stub_retrievals(
-        db, {_retrieval_id(commit) for commit in fresh.values()} - {""}
-    )
+    stubs.stub_retrievals(db, {item.retrieval for item in fresh.values()} - {""})
     stubbed = {row for row, known in named if not known}
-    forget_texts(db, [row for row in stubbed if fresh[row].diff is None])
+    forget_texts(db, [row for row in stubbed if fresh[row].message is None])
     bare, whole = [], []
-    for row, commit in ordered:
-        summary = None if row in stubbed else summed(row, commit)
-        told = _experiment_row(row, commit)
+    for row, item in ordered:
+        summary = None if row in stubbed else summed(item)
         if summary is None:
-            bare.append(told)
+            bare.append(item.row)
             db.touched.add(row)
         else:
-            whole.append((*told, 1, told[_COMMITTED], *summary))
+            whole.append((*item.row, 1, item.row[_COMMITTED], *summary))
     db.write_many(_EXPERIMENT, bare)
     db.write_many(_WHOLE, whole)
-    _put_experiment_methods(db, ordered)
+    _put_experiment_methods(db, [(row, item.methods) for row, item in ordered])
     db.write_many(
         "INSERT OR REPLACE INTO temp.messages VALUES(?, ?, ?)",
-        [(row, *message_of(item)) for row, item in ordered if item.diff is not None],
+        [(row, *item.message) for row, item in ordered if item.message is not None],
     )
     return len(fresh)
 
@@ -91,6 +133,7 @@ _NAMES = (
     "id", "oid", "tree", "parent", "known", "committed", "subject", "trailer",
     "session", "proposer", "retrieval", "seed_only",
 )  # fmt: skip
+_OID, _TREE = _NAMES.index("oid"), _NAMES.index("tree")
 _COMMITTED = _NAMES.index("committed")
 _EXPERIMENT = f"""
 INSERT INTO experiments({", ".join(_NAMES)}) VALUES({", ".join("?" * len(_NAMES))})
@@ -106,26 +149,6 @@ VALUES({", ".join("?" * len(_ALL_NAMES))})
 """
 
 
-def _experiment_row(row: int, commit: Commit) -> Row:
-    """Return what a commit alone says of its experiment, as `_NAMES` has it."""
-    retrieval, session = _retrieval_id(commit), _trailer(commit, "Session")
-    return (
-        row,
-        # plain texts: SQLite asks of every other one what it might be
-        str(commit.oid),
-        str(commit.tree),
-        str(commit.parent) if commit.parent else None,
-        1,
-        min(max(commit.ts, 0), INTEGER_LIMIT - 1),
-        clean(commit.subject),
-        session,
-        session,
-        _trailer(commit, "Proposer"),
-        hash_id(retrieval) if retrieval else None,
-        None if commit.diff is None else int(is_seed_only(commit.diff)),
-    )
-
-
 def _trailer(commit: Commit, name: str) -> str:
     values = commit.trailers.get(f"Loopgraph-{name}", ())
     return clean(values[-1])[:200] if values else ""
@@ -136,8 +159,7 @@ def _retrieval_id(commit: Commit) -> str:
     return value if _RECORD_ID.match(value) else ""
 
 
-def _put_experiment_methods(db: Database, commits: list[tuple[int, Commit]]) -> None:
-    named = [(row, methods_of(commit)) for row, commit in commits]
+def _put_experiment_methods(db: Database, named: list[tuple[int, list[str]]]) -> None:
     stubs.stub_methods(db, {name for _, names in named for name in names})
     db.write_many(
         "INSERT INTO experiment_methods(experiment, method, share) VALUES(?, ?, ?)"

@@ -7,11 +7,12 @@ The functions write inside the transaction that their caller holds.
 from __future__ import annotations
 
 import json
-import marshal
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, msgpack
 
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import Kind, Record
@@ -23,11 +24,14 @@ from loopgraph_git.researchfs.texts import METHOD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
+    from mmap import mmap
 
     from loopgraph_git.records import Retrieval
     from loopgraph_git.researchfs.database import Database
 
 Row = tuple[Any, ...]
+Sum = tuple[str, Row, list[Row]]
+"""The tree that was measured ("" where none was), the summary, the rows of scores."""
 
 _BATCH = 200
 
@@ -40,27 +44,27 @@ class Skipped:
     reason: str
 
 
-@dataclass
-class Said:
+class Said(Struct):
     """The rows of many records, table by table, and the stubs that they need.
 
     `oids`, `methods` and `targets` are names by row id, `about` the commits that the
-    records are about; `skipped` says no sense.
+    records are about. `sums` are by experiment: what its runs and verdicts come to, or
+    None where that takes more than these rows to say.
     """
 
-    about: set[str] = field(default_factory=set)
-    oids: dict[int, str] = field(default_factory=dict)
-    methods: dict[int, str] = field(default_factory=dict)
-    targets: dict[int, str] = field(default_factory=dict)
-    records: list[Row] = field(default_factory=list)
-    outcomes: list[Row] = field(default_factory=list)
-    verdicts: list[Row] = field(default_factory=list)
-    retrievals: list[Row] = field(default_factory=list)
-    suggestions: list[Row] = field(default_factory=list)
-    links: list[Row] = field(default_factory=list)
-    retractions: list[Row] = field(default_factory=list)
-    imports: list[Row] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    about: set[str] = set()
+    oids: dict[int, str] = {}
+    methods: dict[int, str] = {}
+    targets: dict[int, str] = {}
+    records: list[Row] = []
+    outcomes: list[Row] = []
+    verdicts: list[Row] = []
+    retrievals: list[Row] = []
+    suggestions: list[Row] = []
+    links: list[Row] = []
+    retractions: list[Row] = []
+    imports: list[Row] = []
+    sums: dict[int, Sum | None] = {}
 
     def add(self, record: Record) -> None:
         """Add the rows of one record; raises RecordError before adding any."""
@@ -81,7 +85,7 @@ class Said:
                 self._add_retraction(row, bodies.retraction_of(line))
         if (imported := import_row(row, record)) is not None:
             self.imports.append(imported)
-        self.oids[experiment] = record.commit
+        self.oids[experiment] = str(record.commit)
         # plain texts: SQLite asks of every other one what it might be
         self.records.append(
             (
@@ -135,7 +139,7 @@ class Said:
 
     def _add_link(self, row: int, link: bodies.Link) -> None:
         old, new = hash_id(link.old), hash_id(link.new)
-        self.oids |= {old: link.old, new: link.new}
+        self.oids |= {old: str(link.old), new: str(link.new)}
         self.links.append((row, old, new, clean(link.how)))
 
     def _add_retraction(self, row: int, value: bodies.Retraction) -> None:
@@ -144,35 +148,28 @@ class Said:
         self.retractions.append((row, target, clean(value.reason)))
 
     def packed(self) -> bytes:
-        """Return all of it as bytes, for another process; what was skipped is left out."""
-        return marshal.dumps(
-            {
-                "about": set(map(str, self.about)),
-                "oids": {row: str(oid) for row, oid in self.oids.items()},
-                "methods": self.methods,
-                "targets": self.targets,
-                "records": self.records,
-                "retrievals": self.retrievals,
-                **self._tables(),
-            }
-        )
+        """Return all of it as bytes, for another process."""
+        return msgpack.encode(self)
 
-    def merge(self, packed: bytes) -> None:
-        """Add what our own twin has packed, as far as it is not here."""
-        # never of a file or of a stranger: marshal believes what it reads
-        other = Said(**marshal.loads(packed))  # noqa: S302
+    def merge(self, packed: bytes | mmap) -> None:
+        """Add what another process has packed, as far as it is not here."""
+        other = _PACKED.decode(packed)
         other.leave_out({row[0] for row in self.records})
-        for name, mine in vars(self).items():
-            theirs = getattr(other, name)
+        # who has but a part of the records of an experiment cannot sum them up
+        both = dict.fromkeys(self.sums.keys() & other.sums.keys())
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
             if isinstance(mine, list):
                 mine.extend(theirs)
             else:
                 mine.update(theirs)
+        self.sums |= both
 
     def leave_out(self, known: set[int]) -> None:
         """Leave out the rows of records that are known."""
         if known.isdisjoint(row[0] for row in self.records):
             return
+        self.sums |= dict.fromkeys(row[3] for row in self.records if row[0] in known)
         for rows in (self.records, self.retrievals, *self._tables().values()):
             rows[:] = [row for row in rows if row[0] not in known]
         ends = {end for row in self.links for end in row[1:3]}
@@ -206,10 +203,13 @@ class Said:
         db.touched.update(_experiments_of(db, [row[1] for row in self.retractions]))
 
 
+_PACKED = msgpack.Decoder(Said)
+
+
 def gather(lines: Iterable[bytes]) -> Said:
     """Return the rows of the records among lines of notes, each of them once.
 
-    What is no record is passed over; nothing is written yet.
+    What is no record, or says no sense, is passed over; nothing is written yet.
     """
     said, seen, left = Said(), set[str](), iter(lines)
     # some hundreds at a time: reading lines and making rows in turn, one by one, makes
@@ -218,8 +218,7 @@ def gather(lines: Iterable[bytes]) -> Said:
         for line, told in zip(batch, map(bodies.quickly, batch), strict=True):
             if told is None:
                 with suppress(RecordError):
-                    record = Record.decode(line.decode("utf-8", "replace"))
-                    _add(said, seen, record)
+                    _add(said, seen, Record.decode(line.decode("utf-8", "replace")))
                 continue
             said.about.add(told.commit)
             if told.id not in seen:
@@ -229,24 +228,24 @@ def gather(lines: Iterable[bytes]) -> Said:
 
 
 def _add(said: Said, seen: set[str], record: Record) -> None:
-    """Add a record if it was not seen, or put it aside with the reason."""
-    said.about.add(record.commit)
-    try:
-        if record.id not in seen:
-            seen.add(record.id)
-            said.add(record)
-    except RecordError as error:
-        said.skipped.append(Skipped(record, str(error)))
+    """Add a record if it was not seen; raises RecordError when it says no sense."""
+    said.about.add(str(record.commit))
+    if record.id not in seen:
+        seen.add(record.id)
+        said.add(record)
 
 
 def put_records(db: Database, records: Iterable[Record]) -> list[Skipped]:
     """Write records that are not known yet; returns those that say no sense."""
-    said, seen = Said(), set[str]()
+    said, seen, skipped = Said(), set[str](), []
     for record in records:
-        _add(said, seen, record)
+        try:
+            _add(said, seen, record)
+        except RecordError as error:
+            skipped.append(Skipped(record, str(error)))
     said.leave_out(known_records(db, said))
     said.write(db)
-    return said.skipped
+    return skipped
 
 
 def known_records(db: Database, said: Said) -> set[int]:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Record,
         Result,
     )
+    from loopgraph_git.researchfs.commits import Told
     from loopgraph_git.researchfs.outcomes import Said, Skipped
     from loopgraph_git.researchfs.shelved import Ingest
 
@@ -156,7 +157,7 @@ class Store(Closing):
     def put_commits(self, given: Iterable[Commit]) -> int:
         """Index commits that are not known yet; returns how many were new."""
         with self.transaction():
-            return commits.put_commits(self.db, given)
+            return commits.put_commits(self.db, map(commits.told, given))
 
     def put_records(self, records: Iterable[Record]) -> list[Skipped]:
         """Index records that are not known yet; returns those that say no sense.
@@ -168,14 +169,14 @@ class Store(Closing):
 
     def gather(self, lines: Iterable[bytes]) -> Said:
         """Read the records among lines of notes, thousands of them, for `put_together`."""
-        return outcomes.gather(lines)
+        return together.gather(lines)
 
-    def put_together(self, given: Iterable[Commit], said: Said) -> int:
-        """Index commits and what was said, as far as they are not known yet.
+    def told(self, given: Iterable[Commit]) -> list[Told]:
+        """Work out what commits say, for `put_together`; nothing is asked or written."""
+        return list(map(commits.told, given))
 
-        The same as `put_commits` and `put_records`, and much quicker where most of
-        the commits come with all of their records. Returns how many were new.
-        """
+    def put_together(self, given: Iterable[Told], said: Said) -> int:
+        """Do what `put_commits` and `put_records` do, quicker with most in one call."""
         with self.transaction():
             return together.put_together(self.db, given, said)
 

@@ -21,13 +21,14 @@ from loopgraph_git.researchfs.summing import (
     Score,
     Verdict,
     first_second,
+    score_columns,
     scores_of,
     summed,
 )
 from loopgraph_git.researchfs.texts import write_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from loopgraph_git.researchfs.database import Database
 
@@ -116,21 +117,19 @@ def _settle_some(db: Database, ids: list[int], sources: str) -> None:
         "DELETE FROM scores WHERE experiment IN (SELECT value FROM json_each(?))",
         wanted,
     )
-    write_scores(db, scores)
+    write_scores(db, {row: score_columns(found) for row, found in scores.items()})
     _write_summaries(db, wanted, ids, (outcomes, verdicts, scores))
     write_texts(db, wanted)
 
 
-def write_scores(db: Database, scores: Mapping[int, Sequence[Score]]) -> None:
-    """Write the scores of experiments that have none."""
+def write_scores(
+    db: Database, scores: Mapping[int, Iterable[tuple[str | float, ...]]]
+) -> None:
+    """Write the scores (`summing.score_columns`) of experiments that have none."""
     db.write_many(
         "INSERT INTO scores(experiment, metric, protocol, platform, value, runs)"
         " VALUES(?, ?, ?, ?, ?, ?)",
-        [
-            (row, *score.way, score.value, score.runs)
-            for row, found in scores.items()
-            for score in sorted(found, key=lambda score: score.way)
-        ],
+        [(row, *columns) for row, found in scores.items() for columns in found],
     )
 
 

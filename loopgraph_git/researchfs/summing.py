@@ -137,3 +137,8 @@ def scores_of(outcomes: Iterable[Outcome]) -> list[Score]:
         Score(way, values[0] if len(values) == 1 else fmean(values), len(values))
         for way, values in ways.items()
     ]
+
+
+def score_columns(scores: Iterable[Score]) -> list[tuple[str | float, ...]]:
+    """Return metric, protocol, platform, value and runs of each, by way."""
+    return sorted((*score.way, score.value, score.runs) for score in scores)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -140,7 +139,7 @@ def slowly(line: str) -> outcomes.Said:
     said = outcomes.Said()
     with suppress(RecordError):
         record = Record.decode(line)
-        said.about.add(record.commit)
+        said.about.add(str(record.commit))
         said.add(record)
     return said
 
@@ -158,4 +157,4 @@ def test_a_line_that_is_read_quickly_says_the_same(line):
     raw = line.encode("utf-8", "replace")
     quick, slow = outcomes.gather([raw]), slowly(raw.decode())
     # texts tell 1 from 1.0
-    assert repr(replace(quick, skipped=[])) == repr(slow)
+    assert repr(quick) == repr(slow)

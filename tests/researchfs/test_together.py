@@ -38,7 +38,7 @@ def put_together(store, facts):
     commits = [fact for fact in facts if isinstance(fact, Commit)]
     records = [fact for fact in facts if isinstance(fact, Record)]
     said = store.gather(record.encode().encode() for record in records)
-    return store.put_together(commits, said)
+    return store.put_together(store.told(commits), said)
 
 
 @settings(max_examples=20, deadline=None)
@@ -132,7 +132,7 @@ def test_a_bulk_write_that_fails_leaves_every_index(store):
     )
 
     def broken():
-        yield commit("c1")
+        yield from store.told([commit("c1")])
         raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011
