@@ -8,6 +8,7 @@ Its questions are those of `Lab`; what is here stands on the room of the loop.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import UsageError
@@ -39,10 +40,15 @@ class LoopGraph(Lab):
         self, folder: Path | str = ".", *, fresh: bool = False, session: str = ""
     ) -> None:
         super().__init__(folder, fresh=fresh)
+        self._session = session
+        self._retrieval = ""
+
+    @cached_property
+    def session(self) -> str:
+        """The session of what an agent keeps here."""
         here = (self.repo.branch() or "detached").removeprefix("refs/heads/")
         # `git lg experiment` has the name of the branch, and its worktree
-        self.session = session or refs.slug(f"agent {here}")
-        self._retrieval = ""
+        return self._session or refs.slug(f"agent {here}")
 
     def record(
         self,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from loopgraph_git.config import SANDBOXES
 from loopgraph_git.git import refs
-from loopgraph_git.loop.cage import Level
 from loopgraph_git.loopgraph import LoopGraph
+
+if TYPE_CHECKING:
+    from loopgraph_git.loop.cage import Level
 
 F = TypeVar("F")
 
@@ -48,12 +50,19 @@ def sandbox_level(command: F) -> F:
         "--sandbox",
         type=click.Choice(SANDBOXES),
         envvar="LOOPGRAPH_SANDBOX",
-        callback=lambda _context, _option, word: word and Level[word.upper()],
+        callback=lambda _context, _option, word: word and _level(word),
         metavar="LEVEL",
         help="Not the best one: bubblewrap, landlock, rlimits or none.",
     )
     decorated: F = option(command)
     return decorated
+
+
+def _level(word: str) -> Level:
+    # what confines runs is 5 ms that a list of experiments does not need
+    from loopgraph_git.loop.cage import Level  # noqa: PLC0415
+
+    return Level[word.upper()]
 
 
 def paid_llm(command: F) -> F:
