@@ -7,6 +7,7 @@ notes are the truth, and the index follows them.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loopgraph_git.git import archive, commits, refs
@@ -15,7 +16,7 @@ from loopgraph_git.records import Oid
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Kind, Record
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     from loopgraph_git.researchfs.outcomes import Said
     from loopgraph_git.researchfs.store import Store
 
+    _Lines = Callable[[], Iterable[bytes]]
+
 _NOTES = (refs.NOTES, refs.REMOTE_NOTES)
 _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 2000
 _MANY = 2000
 """Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
-_OWN = 0.25
-"""The part of the notes that is read here, beside the commits."""
+_OWN = "012"
+"""What commits begin with whose notes are read here, beside the commits themselves."""
 
 
 class Ledger:
@@ -73,30 +76,53 @@ class Ledger:
             return
         moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
         archives = [ref for ref in fresh if ref not in moved]
-        said, unknown = self._read(self.notes.changed(moved), archives, pinned)
+        changed = self.notes.changed(moved)
+        shares = self._shares(changed, whole=not any(moved.values()))
+        names = {name for of in changed.values() for name in of.values()}
+        said, unknown = self._read(shares, names, archives, pinned)
         with self.store.transaction():
             self.store.put_together(unknown, said)
             self.store.set_ref_tips(tips)
 
-    def _read(
-        self, notes: Mapping[str, str], archives: list[str], pinned: set[Oid]
-    ) -> tuple[Said, list[Told]]:
-        """Read notes (blob → whose), and the commits of records, archives and pins.
+    def _shares(
+        self, changed: Mapping[str, Mapping[str, str]], *, whole: bool
+    ) -> list[_Lines]:
+        """Return how notes are read (ref → blob → whose): here, and by a twin.
 
-        Of many notes a twin reads some, while the commits are read here.
+        `whole` says that these are all the notes of the refs.
         """
-        blobs = list(notes)
-        cut = int(len(blobs) * _OWN) if len(blobs) >= _MANY else len(blobs)
-        own, others = blobs[:cut], blobs[cut:]
+        blobs = [blob for of in changed.values() for blob in of]
+        if len(blobs) < _MANY:
+            return [partial(self.notes.lines, blobs)]
+        if not whole:
+            cut = len(blobs) * len(_OWN) // 16
+            parts = (blobs[:cut], blobs[cut:])
+            return [partial(self.notes.lines, part) for part in parts]
+        read = partial(self.notes.all_lines, [ref for ref, of in changed.items() if of])
+        return [partial(read, _OWN), partial(read, _OWN, but=True)]
+
+    def _read(
+        self,
+        shares: list[_Lines],
+        names: Iterable[str],
+        archives: list[str],
+        pinned: set[Oid],
+    ) -> tuple[Said, list[Told]]:
+        """Read records, and the commits that they are of, and those of archives and pins.
+
+        `names` are what notes seem to be of. A second share is read by a twin, while the
+        commits are read here.
+        """
+        own, *others = shares
 
         def share() -> bytes:
-            return self.store.gather(self.notes.lines(others)).packed()
+            return self.store.gather(others[0]()).packed()
 
         with twin(share) if others else nullcontext() as made:
             kept = pinned | archive.archived(self.repo, archives)
-            asked = {*kept, *filter(Oid.fits, notes.values())}
+            asked = {*kept, *filter(Oid.fits, names)}
             found = self._commits(asked)
-            said = self.store.gather(self.notes.lines(own))
+            said = self.store.gather(own())
             packed = made.result() if made else None
         if others:
             said.merge(share() if packed is None else packed)

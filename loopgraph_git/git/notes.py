@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from loopgraph_git.errors import GitError, RecordError
@@ -18,7 +19,7 @@ from loopgraph_git.git.lock import locked
 from loopgraph_git.records import Kind, Oid, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loopgraph_git.git.repo import Repo
 
@@ -124,12 +125,23 @@ class Notes:
         Only notes that changed since that tip are read. Lines that are not records are
         passed over: another program, or another version, wrote them.
         """
-        for line in self.lines(self.changed(since)):
+        blobs = chain.from_iterable(self.changed(since).values())
+        for line in self.lines(blobs):
             with suppress(RecordError):
                 yield Record.decode(line.decode("utf-8", "replace"))
 
+    def all_lines(
+        self, refs: Sequence[str], digits: str, *, but: bool = False
+    ) -> Iterator[bytes]:
+        """Read the lines of all notes of refs that have some, records or not.
+
+        Those on commits whose names begin with one of some `digits`, or all but those.
+        """
+        path = f"{':(exclude)' if but else ''}[{digits}]*"
+        return (line.rstrip(b"\r") for line in self._repo.lines(refs, "{", path))
+
     def lines(self, blobs: Iterable[str]) -> Iterator[bytes]:
-        """Read the lines of notes in bulk, records or not."""
+        """Read the lines of some notes, records or not."""
         for _, kind, content in self._repo.objects(blobs):
             if kind == "blob":
                 for line in content[:NOTE_LIMIT_BYTES].split(b"\n"):
@@ -138,16 +150,12 @@ class Notes:
                     if text := line.rstrip(b"\r"):
                         yield text
 
-    def changed(self, since: Mapping[str, str]) -> dict[str, str]:
+    def changed(self, since: Mapping[str, str]) -> dict[str, dict[str, str]]:
         """Return the notes of refs that changed since the tips read last.
 
-        Blob → what it seems to be a note of, which its records may contradict.
+        Ref → blob → what it seems to be a note of, which its records may contradict.
         """
-        return {
-            blob: name
-            for ref, tip in since.items()
-            for blob, name in self._changed(ref, tip)
-        }
+        return {ref: dict(self._changed(ref, tip)) for ref, tip in since.items()}
 
     def _changed(self, ref: str, tip: str) -> Iterator[tuple[str, str]]:
         if not tip or self._repo.find(tip) is None:
