@@ -86,7 +86,7 @@ def ingest(  # noqa: PLR0913  one parameter an option
         _print(lab.client.holdings.shelved(), json_=json_, listed=True)
         return
     found: list[Ingested] = []
-    for target in targets:
+    for target in dict.fromkeys(targets):
         with _told() as say, _interruptible():
             came = lab.ingest(
                 target, limit=limit, refresh=refresh, dry_run=dry_run, say=say
