@@ -169,7 +169,9 @@ def show(method: str, *, json_: bool) -> None:
     click.secho(render.plain(item.method.id), bold=True, nl=False)
     click.echo(f"  {render.plain(item.method.title)}\n")
     for name, words in _told(item, found):
-        click.echo(_wrapped(f"{name:<10}", render.plain(words)))
+        head, text = f"{name:<10}", render.plain(words)
+        # a path is copied, and may have spaces
+        click.echo(head + text if name == "pack" else _wrapped(head, text))
     if item.method.recipe:
         click.echo("\nrecipe")
         for number, step in enumerate(item.method.recipe, 1):
