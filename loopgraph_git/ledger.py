@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.records import Oid
+from loopgraph_git.researchfs.together import Beside
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 2000
 _MANY = 2000
 """Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
-_OWN = "012"
-"""What commits begin with whose notes are read here, beside the commits themselves."""
+_ITS = "01"
+"""What commits begin with whose notes a twin reads, beside the commits themselves."""
 
 
 class Ledger:
@@ -95,11 +97,11 @@ class Ledger:
         if len(blobs) < _MANY:
             return [partial(self.notes.lines, blobs)]
         if not whole:
-            cut = len(blobs) * len(_OWN) // 16
-            parts = (blobs[:cut], blobs[cut:])
+            cut = len(blobs) * len(_ITS) // 16
+            parts = (blobs[cut:], blobs[:cut])
             return [partial(self.notes.lines, part) for part in parts]
         read = partial(self.notes.all_lines, [ref for ref, of in changed.items() if of])
-        return [partial(read, _OWN), partial(read, _OWN, but=True)]
+        return [partial(read, _ITS, but=True), partial(read, _ITS)]
 
     def _read(
         self,
@@ -110,30 +112,38 @@ class Ledger:
     ) -> tuple[Said, list[Told]]:
         """Read records, and the commits that they are of, and those of archives and pins.
 
-        `names` are what notes seem to be of. A second share is read by a twin, while the
-        commits are read here.
+        `names` are what notes seem to be of. If there is a second share, a twin reads it,
+        and the commits, meanwhile: what a commit says is a third of what its records say,
+        and has to be handed over.
         """
         own, *others = shares
+        named = {*pinned, *filter(Oid.fits, names)}
+
+        def beside(known: Callable[[set[str]], set[str]]) -> Beside:
+            kept = pinned | archive.archived(self.repo, archives)
+            asked = kept | named
+            found = commits.read_commits(self.repo, asked - known(asked))
+            said = self.store.gather(chain.from_iterable(read() for read in others))
+            return Beside(
+                kept={*map(str, kept)}, told=self.store.told(found), said=said
+            )
+
+        # a twin cannot ask the index
+        known = self.store.known(named) if others else set[str]()
 
         def share() -> bytes:
-            return self.store.gather(others[0]()).packed()
+            return beside(lambda _asked: known).packed()
 
         with twin(share) if others else nullcontext() as made:
-            kept = pinned | archive.archived(self.repo, archives)
-            asked = {*kept, *filter(Oid.fits, names)}
-            found = self._commits(asked)
             said = self.store.gather(own())
             packed = made.result() if made else None
-        if others:
-            said.merge(share() if packed is None else packed)
-        meant = kept | said.about
-        found = [item for item in found if item.oid in meant]
-        return said, found + self._commits(said.about - asked)
-
-    def _commits(self, named: set[str]) -> list[Told]:
-        """Read those commits that the index does not know."""
-        fresh = named - self.store.known(named)
-        return self.store.told(commits.read_commits(self.repo, fresh))
+        rest = beside(self.store.known) if packed is None else Beside.unpacked(packed)
+        said.merge(rest.said)
+        meant = rest.kept | said.about
+        found = [item for item in rest.told if item.oid in meant]
+        late = said.about - rest.kept - named
+        late -= self.store.known(late)
+        return said, found + self.store.told(commits.read_commits(self.repo, late))
 
     def read_texts(self) -> None:
         """Index messages and changes of commits, where they were not read yet.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, msgpack
+from msgspec import Struct
 
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import Kind, Record
@@ -24,7 +24,6 @@ from loopgraph_git.researchfs.texts import METHOD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
-    from mmap import mmap
 
     from loopgraph_git.records import Retrieval
     from loopgraph_git.researchfs.database import Database
@@ -147,13 +146,8 @@ class Said(Struct):
         self.targets[target] = value.target
         self.retractions.append((row, target, clean(value.reason)))
 
-    def packed(self) -> bytes:
-        """Return all of it as bytes, for another process."""
-        return msgpack.encode(self)
-
-    def merge(self, packed: bytes | mmap) -> None:
-        """Add what another process has packed, as far as it is not here."""
-        other = _PACKED.decode(packed)
+    def merge(self, other: Said) -> None:
+        """Add what another process has read, as far as it is not here."""
         other.leave_out({row[0] for row in self.records})
         # who has but a part of the records of an experiment cannot sum them up
         both = dict.fromkeys(self.sums.keys() & other.sums.keys())
@@ -201,9 +195,6 @@ class Said(Struct):
                 db.write_many(f"INSERT INTO {table} VALUES({marks})", sorted(rows))
         db.touched.update(fresh)
         db.touched.update(_experiments_of(db, [row[1] for row in self.retractions]))
-
-
-_PACKED = msgpack.Decoder(Said)
 
 
 def gather(lines: Iterable[bytes]) -> Said:

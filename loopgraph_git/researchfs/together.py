@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, msgpack
+
 from loopgraph_git.researchfs import outcomes
-from loopgraph_git.researchfs.commits import put_commits
-from loopgraph_git.researchfs.outcomes import known_records
+from loopgraph_git.researchfs.commits import Told, put_commits
+from loopgraph_git.researchfs.outcomes import Said, known_records
 from loopgraph_git.researchfs.summary import write_scores
 from loopgraph_git.researchfs.summing import (
     Outcome,
@@ -22,10 +24,11 @@ from loopgraph_git.researchfs.summing import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from mmap import mmap
 
-    from loopgraph_git.researchfs.commits import Row, Told
+    from loopgraph_git.researchfs.commits import Row
     from loopgraph_git.researchfs.database import Database
-    from loopgraph_git.researchfs.outcomes import Said, Sum
+    from loopgraph_git.researchfs.outcomes import Sum
 
 _BULK = 1000
 # places in a row of the table of records
@@ -45,6 +48,26 @@ def put_together(db: Database, given: Iterable[Told], said: Said) -> int:
         said.write(db, settled=sums.scores)
         write_scores(db, sums.scores)
     return count
+
+
+class Beside(Struct):
+    """What another process has read: commits, those that are kept, and records."""
+
+    kept: set[str]
+    told: list[Told]
+    said: Said
+
+    def packed(self) -> bytes:
+        """Return all of it as bytes."""
+        return msgpack.encode(self)
+
+    @staticmethod
+    def unpacked(packed: bytes | mmap) -> Beside:
+        """Return what was packed."""
+        return _PACKED.decode(packed)
+
+
+_PACKED = msgpack.Decoder(Beside)
 
 
 class _Sums:
