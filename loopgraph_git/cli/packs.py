@@ -169,19 +169,17 @@ def show(method: str, *, json_: bool) -> None:
     click.secho(render.plain(item.method.id), bold=True, nl=False)
     click.echo(f"  {render.plain(item.method.title)}\n")
     for name, words in _told(item, found):
-        head, text = f"{name:<10}", render.plain(words)
-        # a path is copied, and may have spaces
-        click.echo(head + text if name == "pack" else _wrapped(head, text))
+        click.echo(_wrapped(f"{name:<10}", render.plain(words), whole=name == "pack"))
     if item.method.recipe:
         click.echo("\nrecipe")
         for number, step in enumerate(item.method.recipe, 1):
             click.echo(render.block("\n".join(_step(step, f"{number}. "))))
 
 
-def _wrapped(head: str, words: str) -> str:
+def _wrapped(head: str, words: str, *, whole: bool = False) -> str:
     return textwrap.fill(
         words,
-        width=_WIDTH,
+        width=len(head + words) if whole else _WIDTH,  # a path may have spaces
         initial_indent=head,
         subsequent_indent=" " * len(head),
         break_on_hyphens=False,

@@ -30,6 +30,7 @@ _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 18
 """What is taken of it at once: little by little, git and its reader wake each other."""
 _LINE_BYTES = 1 << 16
+"""What is kept of a line that does not end: sixteen times the longest record."""
 _FALLBACK_NAME = "loopgraph"
 _FALLBACK_EMAIL = "loopgraph@localhost"
 

@@ -121,9 +121,7 @@ class Loop:
         until = now + hours * 3600 if hours else None
         fresh = Plan(target=self.options.n or _FOREVER, until=until, began=now)
         if plan and plan.continues(fresh, now=now):
-            self.progress.say(
-                f"going on with a call that was cut off: {plan.done} done"
-            )
+            self.progress.say(f"going on with a call cut off; {plan.done} done")
         else:
             self.journal.write(plan=fresh, entry=self.journal.entry)
 
