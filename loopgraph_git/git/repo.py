@@ -1,34 +1,26 @@
 """The one door to git.
 
-Everything goes through GitPython's command runner: its object API fails on
-reftable and SHA-256 repositories, and ignores filters and signing. Every call
-runs without the repository's hooks, without a file-system monitor, and without
-the GIT_* variables that a surrounding hook or another tool may have set.
+What changes a repository goes through GitPython's command runner: its object API fails
+on reftable and SHA-256 repositories, and ignores filters and signing. What only reads is
+a pipe from git (`calling`). Every call runs without the repository's hooks, without a
+file-system monitor, and without the GIT_* variables that a surrounding hook or another
+tool may have set.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from functools import cached_property
-from io import BufferedReader
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from loopgraph_git.errors import GitError, NotARepositoryError
-from loopgraph_git.git.calling import command, drain, pipe
+from loopgraph_git.git.calling import call, output, stream
 from loopgraph_git.records import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from git.cmd import Git
-
-_PIPE_BYTES = 1 << 20
-"""What git may print ahead of its reader, where the system lets a pipe hold so much."""
-_READ_BYTES = 1 << 18
-"""What is taken of it at once: little by little, git and its reader wake each other."""
 _LINE_BYTES = 1 << 16
 """What is kept of a line that does not end: sixteen times the longest record."""
 _FALLBACK_NAME = "loopgraph"
@@ -43,29 +35,13 @@ class Repo:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._runner = _runner(folder)
-        found = self._locate(folder)
+        found = _locate(folder)
         self.bare = found[0] == "true"
         self.git_dir = Path(found[1])
         self.common_dir = Path(found[2])
         self.object_format = found[3]
         self.root = self.git_dir if self.bare else Path(found[4])
-        self._runner = _runner(self.root)
-
-    def _locate(self, folder: Path) -> list[str]:
-        ask = ["rev-parse", "--path-format=absolute", "--is-bare-repository"]
-        ask += ["--git-dir", "--git-common-dir", "--show-object-format"]
-        status, out, error = self._call([*ask, "--show-toplevel"], None, None)
-        if status and b"work tree" in error:
-            status, out, error = self._call(ask, None, None)
-        if status:
-            if b"dubious ownership" in error:
-                raise GitError(error.decode("utf-8", "replace").strip())
-            raise NotARepositoryError(
-                f"{folder.absolute()} is not in a git repository: go to one, or run "
-                "`git init`"
-            )
-        return os.fsdecode(out).splitlines()
+        self._folder = self.root
 
     @property
     def zero(self) -> str:
@@ -88,11 +64,7 @@ class Repo:
 
         After `timeout` seconds it is ended.
         """
-        status, out, error = self._call(args, stdin, env, timeout)
-        if status:
-            words = error.decode("utf-8", "replace").strip()
-            raise GitError(f"git {args[0]}: {words or f'exit status {status}'}")
-        return out
+        return output(self._folder, *args, stdin=stdin, env=env, timeout=timeout)
 
     def text(
         self,
@@ -105,37 +77,12 @@ class Repo:
 
     def ok(self, *args: str) -> bool:
         """Run git and say whether it succeeded."""
-        return self._call(args, None, None)[0] == 0
+        return call(self._folder, *args)[0] == 0
 
     def maybe(self, *args: str) -> str | None:
         """Run git and return its output as text, or None where it failed."""
-        status, out, _ = self._call(args, None, None)
+        status, out, _ = call(self._folder, *args)
         return None if status else os.fsdecode(out).rstrip("\n")
-
-    def _call(
-        self,
-        args: Sequence[str],
-        stdin: bytes | None,
-        env: Mapping[str, str] | None,
-        timeout: float | None = None,
-    ) -> tuple[int, bytes, bytes]:
-        from git.exc import GitCommandNotFound  # noqa: PLC0415  costs 80 ms
-
-        with pipe(stdin) as file:
-            try:
-                status, out, error = self._runner.execute(
-                    command(*args, given=env),
-                    istream=file,
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    env=dict(env or {}),
-                    kill_after_timeout=timeout,
-                )
-            except GitCommandNotFound as missing:
-                raise GitError("git is not installed, or not on PATH") from missing
-        return status, _bytes(out), _bytes(error)
 
     @cached_property
     def partial(self) -> bool:
@@ -191,7 +138,7 @@ class Repo:
 
     def file(self, rev: str, path: str) -> str | None:
         """Return a file's text at a commit, or None when it is not there."""
-        status, out, _ = self._call(("cat-file", "blob", f"{rev}:{path}"), None, None)
+        status, out, _ = call(self._folder, "cat-file", "blob", f"{rev}:{path}")
         return None if status else out.decode("utf-8", "surrogateescape")
 
     def tracked(self, rev: str = "HEAD") -> dict[str, tuple[str, Oid]]:
@@ -229,7 +176,8 @@ class Repo:
         if not wanted:
             return
         stdin = "".join(f"{name}\n" for name in wanted).encode()
-        with self._stream("cat-file", "--batch", "--buffer", stdin=stdin) as (out, _):
+        asked = ("cat-file", "--batch", "--buffer")
+        with stream(self._folder, *asked, stdin=stdin) as (out, _):
             for name in wanted:
                 header = out.readline().split()
                 if not header:
@@ -253,9 +201,8 @@ class Repo:
             "--threads=1", "--text", "--no-color", "-h", "--no-line-number",
             "--no-column", "--no-textconv", "--no-recurse-submodules",
         )  # fmt: skip
-        with self._stream(
-            "grep", *options, "-F", "-e", needle, *trees, "--", *paths
-        ) as (out, wait):
+        asked = ("grep", *options, "-F", "-e", needle, *trees, "--", *paths)
+        with stream(self._folder, *asked) as (out, wait):
             rest = b""
             while piece := out.read1():
                 lines = (rest + piece).split(b"\n")
@@ -265,28 +212,6 @@ class Repo:
             if wait() not in (0, 1):
                 raise GitError("git grep did not come to its end: run `git fsck`")
 
-    @contextmanager
-    def _stream(
-        self, *args: str, stdin: bytes = b""
-    ) -> Iterator[tuple[BufferedReader, Callable[[], int]]]:
-        """Run git and hand out what it prints as it prints it, and a wait for its end."""
-        with pipe(stdin) as file:
-            process = self._runner.execute(
-                command(*args), istream=file, as_process=True, pipesize=_PIPE_BYTES
-            )
-        proc = cast("Any", process.proc)
-        # who complains much would wait for ever to be heard
-        complaints = Thread(target=drain, args=[process.stderr], daemon=True)
-        complaints.start()
-        try:
-            yield BufferedReader(process.stdout.raw, _READ_BYTES), proc.wait
-        finally:
-            # it ends by itself when it is not listened to
-            process.stdout.close()
-            proc.wait()
-            complaints.join()
-            process.stderr.close()
-
     def write_blob(self, content: bytes) -> Oid:
         """Store bytes as a blob, unfiltered, and return its name."""
         return Oid(
@@ -294,23 +219,25 @@ class Repo:
         )
 
 
-def _runner(folder: Path) -> Git:
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from git.cmd import Git  # noqa: PLC0415  costs 80 ms, so only where git is used
-
-    if not folder.is_dir():
-        raise NotARepositoryError(f"{folder} is not a folder")
-    return Git(folder)
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else os.fsencode(str(value))
+def _locate(folder: Path) -> list[str]:
+    ask = ["rev-parse", "--path-format=absolute", "--is-bare-repository"]
+    ask += ["--git-dir", "--git-common-dir", "--show-object-format"]
+    status, out, error = call(folder, *ask, "--show-toplevel")
+    if status and b"work tree" in error:
+        status, out, error = call(folder, *ask)
+    if status:
+        if b"dubious ownership" in error:
+            raise GitError(error.decode("utf-8", "replace").strip())
+        raise NotARepositoryError(
+            f"{folder.absolute()} is not in a git repository: go to one, or run "
+            "`git init`"
+        )
+    return os.fsdecode(out).splitlines()
 
 
 def create(folder: Path, *, message: str) -> Repo:
     """Make a repository of a folder, with everything in it as the first commit."""
-    start = command("init", "--quiet", "--initial-branch=main")
-    _runner(folder).execute(start)
+    output(folder, "init", "--quiet", "--initial-branch=main")
     repo = Repo(folder)
     repo.run("add", "--all")
     repo.run("commit", "--quiet", "--no-gpg-sign", "-m", message, env=repo.identity)
@@ -321,17 +248,11 @@ def create_bare(folder: Path) -> Repo:
     """Make a folder a bare repository without anything, or return the one it is."""
     folder.mkdir(parents=True, exist_ok=True)
     # made again it stays as it is, and what an interruption left is completed
-    start = command("init", "--quiet", "--bare", "--template=")
-    _runner(folder).execute(start)
+    output(folder, "init", "--quiet", "--bare", "--template=")
     return Repo(folder)
 
 
 def config_value(folder: Path, key: str) -> str | None:
     """Return a value of the git configuration that holds in a folder, or None."""
-    status, out, _ = _runner(folder).execute(
-        command("config", "--get", key),
-        with_extended_output=True,
-        with_exceptions=False,
-        stdout_as_string=False,
-    )
-    return None if status else os.fsdecode(_bytes(out)).rstrip("\n")
+    status, out, _ = call(folder, "config", "--get", key)
+    return None if status else os.fsdecode(out).rstrip("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,41 @@ def try_out(repo: Repo, text: str = "LR = 2\n", timestamp: int = 1_767_323_045) 
 def test_a_folder_without_a_repository_says_so(tmp_path):
     with pytest.raises(NotARepositoryError, match="run `git init`"):
         Repo(tmp_path)
+
+
+def test_where_git_is_missing_it_is_said(repo, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    calls = (
+        lambda: repo.text("rev-parse", "HEAD"),
+        lambda: repo.write_blob(b"one"),
+        lambda: list(repo.objects(["HEAD"])),
+    )
+    for call in calls:
+        with pytest.raises(GitError, match="git is not installed, or not on PATH"):
+            call()
+
+
+def test_a_folder_that_is_gone_is_named(repo):
+    repo.root.rename(repo.root.with_name("elsewhere"))
+    for call in (lambda: repo.oid("HEAD"), lambda: repo.write_blob(b"one")):
+        with pytest.raises(NotARepositoryError, match="my projéct is not a folder"):
+            call()
+
+
+@pytest.mark.parametrize("asked", [("rev-parse",), ("update-index",)])
+def test_what_git_says_is_english_whatever_the_user_speaks(
+    repo, tmp_path, monkeypatch, asked
+):
+    wrapper = tmp_path / "bin/git"
+    wrapper.parent.mkdir()
+    wrapper.write_text('#!/bin/sh\nprintf %s "$LC_ALL $LANGUAGE"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "de")
+    assert repo.text(*asked) == "C C"
 
 
 def test_a_commit_is_made_without_touching_the_checkout(repo):

@@ -463,3 +463,22 @@ def test_start_up_imports_neither_torch_nor_git_nor_openai():
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("question", ["log", "best", "show HEAD", "reindex"])
+def test_questions_do_without_what_only_changes_need(toy, question):
+    toy.lg("run")
+    code = (
+        "import sys; from loopgraph_git.cli import cli; "
+        f"cli({question.split()}, standalone_mode=False); "
+        "print([m for m in ('torch', 'git', 'openai') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=toy.root,
+        env={**os.environ, **SOURCE},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
