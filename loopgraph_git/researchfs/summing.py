@@ -5,8 +5,8 @@ Nothing here reads or writes a table.
 
 from __future__ import annotations
 
-from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from math import fsum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,6 +65,19 @@ def summed(
     return (*_measured(outcomes, scores), *_judged(verdicts))
 
 
+def summed_once(
+    run: Sequence[Any], *judged: Sequence[Any]
+) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
+    """Return what `summed` and `score_columns` do of one run and one verdict, or none.
+
+    Rows will do whose members stand as those of `Outcome` and `Verdict` do.
+    """
+    measured = _measured_once(run)
+    _, metric, value, counts, _, _, protocol, platform, *_ = measured
+    scores = [(metric, protocol, platform, value, 1)] if counts else []
+    return (*measured, *_judged(judged)), scores
+
+
 def first_second(outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]) -> int:
     """Return when anything was first said, 0 where nothing was."""
     times = [item.ts for item in outcomes] + [item.ts for item in verdicts]
@@ -78,7 +91,7 @@ def _measured(
     if not outcomes:
         return (None, "", None, 0, 0.0, None, "", "", "", 0)
     if len(outcomes) == 1:
-        return _measured_once(outcomes[0], scores)
+        return _measured_once(outcomes[0])
     well = [item for item in outcomes if item.status == "ok"]
     shown = (well or outcomes)[-1]
     way, value, runs = scores[-1] if scores else (_way(shown), None, 0)
@@ -95,21 +108,34 @@ def _measured(
     )
 
 
-def _measured_once(
-    run: Outcome, scores: Sequence[Score]
-) -> tuple[str | float | None, ...]:
+def _measured_once(run: Sequence[Any]) -> tuple[Any, ...]:
     """Return the same of a single run: there is no more of most experiments."""
+    (
+        _,
+        status,
+        metric,
+        value,
+        _,
+        seconds,
+        peak,
+        protocol,
+        platform,
+        _,
+        excerpt,
+        tokens,
+    ) = run[:12]
+    counts = status == "ok" and value is not None
     return (
-        run.status,
-        run.metric,
-        scores[0].value if scores else None,
-        len(scores),
-        run.seconds,
-        run.peak_memory_mb or None,
-        run.protocol,
-        run.platform,
-        run.excerpt,
-        min(run.tokens, 2**62),
+        status,
+        metric,
+        value if counts else None,
+        int(counts),
+        seconds,
+        peak or None,
+        protocol,
+        platform,
+        excerpt,
+        min(tokens, 2**62),
     )
 
 
@@ -118,12 +144,11 @@ def _way(outcome: Outcome) -> tuple[str, str, str]:
     return outcome.metric, outcome.protocol, outcome.platform
 
 
-def _judged(verdicts: Sequence[Verdict]) -> tuple[str | float | None, ...]:
+def _judged(verdicts: Sequence[Sequence[Any]]) -> tuple[str | float | None, ...]:
     """Return verdict, reason, baseline, delta and noise: the last one counts."""
     if not verdicts:
         return (None, "", "", None, None)
-    last = verdicts[-1]
-    return (last.value, last.reason, last.baseline, last.delta, last.noise)
+    return tuple(verdicts[-1][1:6])
 
 
 def scores_of(outcomes: Iterable[Outcome]) -> list[Score]:
@@ -134,7 +159,7 @@ def scores_of(outcomes: Iterable[Outcome]) -> list[Score]:
             way = _way(outcome)
             ways[way] = [*ways.pop(way, ()), outcome.value]
     return [
-        Score(way, values[0] if len(values) == 1 else fmean(values), len(values))
+        Score(way, fsum(values) / len(values), len(values))
         for way, values in ways.items()
     ]
 

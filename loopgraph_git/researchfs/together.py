@@ -20,6 +20,7 @@ from loopgraph_git.researchfs.summing import (
     score_columns,
     scores_of,
     summed,
+    summed_once,
 )
 
 if TYPE_CHECKING:
@@ -108,26 +109,38 @@ def gather(lines: Iterable[bytes]) -> Said:
     """Return the rows of the records among lines of notes, and what they come to."""
     said = outcomes.gather(lines)
     rows = {row[0]: row for row in said.records}
-    told: dict[int, tuple[list[Row], list[Row]]] = {}
-    for place, table in enumerate((said.outcomes, said.verdicts)):
-        for row in table:
-            told.setdefault(row[1], ([], []))[place].append(row)
-    for experiment, (runs, verdicts) in told.items():
-        measured = [(rows[row[0]], row) for row in runs]
-        judged = [(rows[row[0]], row) for row in verdicts]
-        said.sums[experiment] = _sum(measured, judged)
+    runs, verdicts = _by_experiment(said.outcomes), _by_experiment(said.verdicts)
+    for experiment in runs | verdicts:
+        measured, judged = runs.get(experiment, []), verdicts.get(experiment, [])
+        if len(measured) == 1 and len(judged) <= 1:
+            tree = rows[measured[0][0]][_TREE]
+            told = [row[1:] for row in (*measured, *judged)]
+            said.sums[experiment] = (tree, *summed_once(*told))
+        else:
+            said.sums[experiment] = _sum(rows, measured, judged)
     return said
 
 
-def _sum(measured: list[tuple[Row, Row]], judged: list[tuple[Row, Row]]) -> Sum | None:
-    """Sum up runs and verdicts, each behind its record's row."""
-    trees = {line[_TREE] for line, _ in measured} or {""}
+def _by_experiment(table: Iterable[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in table:
+        found.setdefault(row[1], []).append(row)
+    return found
+
+
+def _sum(rows: dict[int, Row], measured: list[Row], judged: list[Row]) -> Sum | None:
+    """Sum up runs and verdicts, whose records are among `rows`."""
+    trees = {rows[row[0]][_TREE] for row in measured} or {""}
     if len(trees) > 1:
         return None
-    for rows in (measured, judged):
-        if len(rows) > 1:
-            rows.sort(key=lambda pair: (pair[0][_TS], pair[0][_SEQ], pair[0][_NAME]))
-    runs = [Outcome._make((*row[1:], line[_TS])) for line, row in measured]
-    verdicts = [Verdict._make((*row[1:], line[_TS])) for line, row in judged]
+    runs = [Outcome._make(row) for row in _by_age(rows, measured)]
+    verdicts = [Verdict._make(row) for row in _by_age(rows, judged)]
     scores = scores_of(runs)
     return trees.pop(), summed(runs, verdicts, scores), score_columns(scores)
+
+
+def _by_age(rows: dict[int, Row], table: list[Row]) -> list[Row]:
+    """Return rows of a table, the oldest first, without id and with their time."""
+    pairs = [(rows[row[0]], row) for row in table]
+    pairs.sort(key=lambda pair: (pair[0][_TS], pair[0][_SEQ], pair[0][_NAME]))
+    return [(*row[1:], line[_TS]) for line, row in pairs]
