@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -81,9 +81,10 @@ def rebuild(
 
     `patterns` name the experiment branches. Readers see all of it or nothing.
     """
-    with client.in_memory() as built, _uncollected():
+    with ExitStack() as last, client.in_memory() as built, _uncollected():
         reconcile(Ledger(repo, built.store), patterns)
         client.store.become(built.store)
+        last.enter_context(client.store.db.shortening())
         # they are the same, and need not be read from the disk here
         return built.store.counts()
 

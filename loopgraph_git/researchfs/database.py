@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BULK = 100
+_COPIED_AT_ONCE = -2000  # kilobytes, as SQLite counts a cache
 _PLACES = re.compile(r"\bVALUES\s*(\((?:\?, )*\?\))")
 
 
@@ -219,8 +220,36 @@ class Database:
     def become(self, other: Database) -> None:
         """Copy another database over this one, page by page, in one transaction."""
         with self._used() as connection, other._used() as source:
-            source.backup(connection)
-        self.pragma("wal_checkpoint(TRUNCATE)")
+            size = self.pragma("cache_size")[0][0]
+            # no page is looked at twice: kept, they would take as much memory again
+            self.pragma(f"cache_size={_COPIED_AT_ONCE}")
+            try:
+                source.backup(connection)
+            finally:
+                self.pragma(f"cache_size={size}")
+
+    @contextmanager
+    def shortening(self) -> Iterator[None]:
+        """Write what the log holds into the file meanwhile, and empty the log.
+
+        It mostly waits for the disk, and keeps no other thread from Python.
+        """
+        failures: list[StoreError] = []
+
+        def shorten() -> None:
+            try:
+                self.pragma("wal_checkpoint(TRUNCATE)")
+            except StoreError as failure:
+                failures.append(failure)
+
+        beside = threading.Thread(target=shorten)
+        beside.start()
+        try:
+            yield
+        finally:
+            beside.join()
+        for failure in failures:
+            raise failure
 
     def pragma(self, text: str) -> list[tuple[Any, ...]]:
         """Run `PRAGMA text` and return its rows."""
