@@ -7,15 +7,12 @@ repository. `.loopgraph.yml.example` shows every key with its default.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import shlex
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NoReturn
-
-import yaml
 
 from loopgraph_git.errors import ConfigError
 from loopgraph_git.records import Direction, Metric
@@ -120,6 +117,9 @@ def parse_config(text: str, *, origin: str = CONFIG_NAME) -> Config:
         raise ConfigError(
             f"{origin}: over {_SIZE_LIMIT} bytes; that is no settings file"
         )
+    # 20 ms that a repository without settings does not need
+    import yaml  # noqa: PLC0415
+
     try:
         problem = _refusal(text)
         plain = None if problem else yaml.safe_load(text)
@@ -145,6 +145,8 @@ def _refusal(text: str) -> str:
 
     An alias may stand for a billion words, and a tag makes a value of any type.
     """
+    import yaml  # noqa: PLC0415  as above
+
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 1
@@ -181,6 +183,8 @@ class _Reader:
         known = {item.name for item in fields(Config)}
         for key in self.plain:
             if key not in known:
+                import difflib  # noqa: PLC0415  only for a mistake
+
                 name = _shown(key).strip("'")
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
