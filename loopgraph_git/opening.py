@@ -83,8 +83,7 @@ def rebuild(
     """
     with ExitStack() as last, client.in_memory() as built, _uncollected():
         reconcile(Ledger(repo, built.store), patterns)
-        client.store.become(built.store)
-        last.enter_context(client.store.db.shortening())
+        last.enter_context(client.store.db.becoming(built.store.db))
         # they are the same, and need not be read from the disk here
         return built.store.counts()
 

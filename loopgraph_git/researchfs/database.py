@@ -219,26 +219,27 @@ class Database:
 
     def become(self, other: Database) -> None:
         """Copy another database over this one, page by page, in one transaction."""
-        with self._used() as connection, other._used() as source:
-            size = self.pragma("cache_size")[0][0]
-            # no page is looked at twice: kept, they would take as much memory again
-            self.pragma(f"cache_size={_COPIED_AT_ONCE}")
-            try:
-                source.backup(connection)
-            finally:
-                self.pragma(f"cache_size={size}")
+        with self.becoming(other):
+            pass
 
     @contextmanager
-    def shortening(self) -> Iterator[None]:
-        """Write what the log holds into the file meanwhile, and empty the log.
+    def becoming(self, other: Database) -> Iterator[None]:
+        """Become another database, and write the log back into the file meanwhile.
 
-        It mostly waits for the disk, and keeps no other thread from Python.
+        That mostly waits for the disk, and keeps no other thread from Python.
         """
+        size = self.pragma("cache_size")[0][0]
+        # no page is looked at twice: kept, they would take as much memory again
+        self.pragma(f"cache_size={_COPIED_AT_ONCE}")
+        with self._used() as connection, other._used() as source:
+            source.backup(connection)
         failures: list[StoreError] = []
 
         def shorten() -> None:
             try:
+                # whatever is asked first writes back a log as long as this
                 self.pragma("wal_checkpoint(TRUNCATE)")
+                self.pragma(f"cache_size={size}")
             except StoreError as failure:
                 failures.append(failure)
 
