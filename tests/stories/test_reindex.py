@@ -76,30 +76,60 @@ def records(root, oids: list[Oid]):
     yield record(9, Kind.RESULT, {"status": "no such status"})
 
 
-@pytest.mark.long
-@pytest.mark.skipif(sys.platform != "linux", reason="others have no second process")
-def test_two_processes_build_the_same_index_as_one(toy):
-    oids = commits(toy.root)
-    stamp = "A <a@example.com> 1770000000 +0000"
-    parts = [f"commit {refs.NOTES}{WRITER}\ncommitter {stamp}\n{data('Notes')}"]
+def by_commit(root, oids: list[Oid]) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
-    for record in records(toy.root, oids):
+    for record in records(root, oids):
         lines.setdefault(record.commit, []).append(record.encode())
-    for commit, said in lines.items():
-        parts.append(f"N inline {commit}\n" + data("\n".join([*said, "no record"])))
+    return lines
+
+
+def annotate(root, writer: str, notes: dict[str, str]) -> None:
+    """Write the notes of a writer, in one commit behind those that are there."""
+    ref = f"{refs.NOTES}{writer}"
+    parts = [f"commit {ref}\ncommitter A <a@example.com> 1770000000 +0000\n"]
+    parts.append(data("Notes"))
+    if git(root, "for-each-ref", ref):
+        parts.append(f"from {ref}^0\n")
+    parts += [f"N inline {commit}\n{data(note)}" for commit, note in notes.items()]
+    git(root, "fast-import", "--quiet", stdin="".join(parts))
+
+
+def dumped(root, processors: str, *, fresh: bool) -> str:
+    """Return the rows of the index, built anew or brought up to what git holds."""
+    if fresh:
+        (root / ".git" / "loopgraph" / "researchfs.db").unlink(missing_ok=True)
+    code = REINDEX if fresh else REINDEX.replace("lab.reindex()", "lab.reconcile()")
+    return subprocess.run(
+        [sys.executable, "-c", code, processors, str(root)],
+        capture_output=True, text=True, check=True, env=os.environ,
+    ).stdout  # fmt: skip
+
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="others have no second process"),
+]
+
+
+def test_two_processes_build_the_same_index_as_one(toy):
+    lines = by_commit(toy.root, commits(toy.root))
+    notes = {commit: "\n".join([*said, "no record"]) for commit, said in lines.items()}
+    annotate(toy.root, WRITER, notes)
     # the same records a second time, as a clone with another id may have them
-    parts.append(f"commit {refs.NOTES}{'x' * 12}\ncommitter {stamp}\n{data('Notes')}")
-    for commit, said in list(lines.items())[::50]:
-        parts.append(f"N inline {commit}\n" + data("\n\n".join(said)))
-    git(toy.root, "fast-import", "--quiet", stdin="".join(parts))
-
-    def built(processors: str) -> str:
-        (toy.root / ".git" / "loopgraph" / "researchfs.db").unlink(missing_ok=True)
-        return subprocess.run(
-            [sys.executable, "-c", REINDEX, processors, str(toy.root)],
-            capture_output=True, text=True, check=True, env=os.environ,
-        ).stdout  # fmt: skip
-
-    alone = built("one")
+    again = {commit: "\n\n".join(said) for commit, said in [*lines.items()][::50]}
+    annotate(toy.root, "x" * 12, again)
+    alone = dumped(toy.root, "one", fresh=True)
     assert alone.count("no better") >= COUNT
-    assert built("all") == alone
+    assert dumped(toy.root, "all", fresh=True) == alone
+
+
+def test_thousands_that_are_added_to_known_ones_are_read_by_two_as_well(toy):
+    lines = by_commit(toy.root, commits(toy.root))
+    notes = {commit: "\n".join(said) for commit, said in lines.items()}
+    first = dict(list(notes.items())[:100])
+    annotate(toy.root, WRITER, first)
+    assert dumped(toy.root, "all", fresh=True).count("no better") < COUNT
+    annotate(toy.root, WRITER, {c: n for c, n in notes.items() if c not in first})
+    added = dumped(toy.root, "all", fresh=False)
+    assert added.count("no better") >= COUNT
+    assert dumped(toy.root, "one", fresh=True) == added
