@@ -63,21 +63,23 @@ def show(commit: str, *, json_: bool) -> None:
         render.emit_json("show", whole)
         return
     click.secho(f"experiment {item.commit}", fg="yellow")
-    pairs = {
-        "session": item.session,
-        "proposer": item.proposer,
-        "methods": ", ".join([*item.methods, *(f"{x} (recognised)" for x in seen)]),
-        "date": render.when(item.ts),
-        "verdict": f"{item.verdict}: {item.reason}" if item.verdict else "",
-        item.metric or "metric": render.number(item.value, 6) if item.value else "",
-        "runs": str(item.runs),
-        "measured": "; ".join(_ways(records)),
-        "platform": item.platform,
-        "protocol": item.protocol,
-    }
-    for key, value in pairs.items():
-        if value:
-            click.echo(f"{render.plain(key) + ':':<10} {render.plain(value)}")
+    value = "" if item.value is None else render.number(item.value, 6)
+    # no dict: others name a metric as they like
+    pairs = (
+        ("session", item.session),
+        ("proposer", item.proposer),
+        ("methods", ", ".join([*item.methods, *(f"{x} (recognised)" for x in seen)])),
+        ("date", render.when(item.ts)),
+        ("verdict", f"{item.verdict}: {item.reason}" if item.verdict else ""),
+        (item.metric, value),
+        ("runs", str(item.runs)),
+        ("measured", "; ".join(_ways(records))),
+        ("platform", item.platform),
+        ("protocol", item.protocol),
+    )
+    for key, text in pairs:
+        if text:
+            click.echo(f"{render.plain(key) + ':':<10} {render.plain(text)}")
     for flag in _flags(records):
         click.secho(f"{'flag:':<10} {render.plain(flag)}", fg="yellow")
     click.echo(f"\n    {render.plain(item.subject)}\n")

@@ -148,17 +148,22 @@ def experiments(found: Sequence[Experiment]) -> None:
             "`git lg sync` fetches those of others"
         )
         return
-    metric = next((item.metric for item in found if item.metric), "metric")
-    headers = ["commit", f">{metric}", ">gain", ">seconds", "verdict", "subject"]
-    table(headers, (_experiment(item) for item in found))
+    metrics = sorted({item.metric for item in found if item.metric})
+    # numbers of several metrics do not stand below one name
+    several = len(metrics) > 1
+    names = ["metric", ">value"] if several else [f">{''.join(metrics) or 'value'}"]
+    headers = ["commit", *names, ">gain", ">seconds", "verdict", "subject"]
+    table(headers, (_experiment(item, named=several) for item in found))
 
 
-def _experiment(item: Experiment) -> list[str]:
+def _experiment(item: Experiment, *, named: bool) -> list[str]:
     return [
         item.commit.short,
+        *([item.metric or "-"] if named else []),
         number(item.value),
         signed(item.delta),
-        number(item.seconds, 0),
+        # an adopted log seldom says how long a run took
+        number(item.seconds or None, 0),
         str(item.verdict or item.status or "-"),
         "baseline" if item.reason == "baseline" else item.subject,
     ]

@@ -135,6 +135,36 @@ def test_without_a_log(agent):
     assert [x.status for x in results(agent)] == ["ok", "timeout", "nan"]
 
 
+def test_nothing_and_not_known_are_told_apart(agent):
+    edit(agent, "BATCH = 16", "BATCH = 8")
+    agent.lg("record", "--value", "0", "--metric", "accuracy")
+    shown = agent.lg("show", "HEAD").stdout
+    assert "accuracy:  0.000000\n" in shown
+    header, row = agent.lg("log", "-n", "1").stdout.splitlines()
+    # how long it took was not said
+    assert header.split()[:4] == ["commit", "accuracy", "gain", "seconds"]
+    assert row.split()[1:4] == ["0.0000", "-", "-"]
+
+
+def test_values_of_several_metrics_stand_below_none_of_them(agent):
+    for rate, metric in (("0.2", "accuracy"), ("0.3", "val_bpb")):
+        edit(agent, "BATCH = ", f"BATCH = {rate} + ")
+        agent.lg("record", "--value", rate, "--metric", metric, "--seconds", "9")
+    header, *rows = agent.lg("log").stdout.splitlines()
+    assert header.split()[:3] == ["commit", "metric", "value"]
+    told = [row.split()[1:5] for row in rows]
+    assert ["accuracy", "0.2000", "-", "9"] in told
+    assert ["val_bpb", "0.3000", "-", "9"] in told
+
+
+def test_a_metric_may_be_called_as_it_likes(agent):
+    edit(agent, "BATCH = ", "BATCH = 1 + ")
+    agent.lg("record", "--value", "0.5", "--metric", "platform", "--platform", "A100")
+    shown = agent.lg("show", "HEAD").stdout
+    assert "platform:  0.500000\n" in shown
+    assert "platform:  A100\n" in shown
+
+
 def test_a_run_as_the_settings_say_compares_with_runs_of_ours(toy):
     toy.lg("run", "HEAD")
     train(toy)
