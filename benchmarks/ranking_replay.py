@@ -37,7 +37,7 @@ from loopgraph_git.library.packs import load_packs
 from loopgraph_git.loop.logs.history import Log, Row, read_log
 from loopgraph_git.records import Judgement, Method, Status
 from loopgraph_git.researchfs.bm25 import bm25, weigh
-from loopgraph_git.researchfs.naming import named_methods
+from loopgraph_git.researchfs.naming import Names
 from loopgraph_git.researchfs.ranking import rank
 from loopgraph_git.researchfs.trials import Question, Trial
 from loopgraph_git.resources import resource_dir
@@ -147,7 +147,7 @@ def stripped(text: str) -> str:
 def tried(text: str, seen: Seen) -> list[str]:
     """Return what a row tried; a name is made where no pack has one."""
     known = [x for x in seen.methods.values() if x.pack != "log"]
-    found = named_methods(known, text) or [_made(text)]
+    found = Names(known).tried(text) or [_made(text)]
     return [name for name in found if name]
 
 

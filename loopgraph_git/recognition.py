@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loopgraph_git.researchfs.naming import named_methods
+from loopgraph_git.researchfs.naming import Names
 from loopgraph_git.researchfs.recognised import (
     Recognised,
     put_recognised,
@@ -60,6 +60,7 @@ def _looked_at(
 ) -> Iterator[tuple[str, Recognised]]:
     texts = _texts(repo, commits, paths)
     known: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    words: Names | None = None
     for item in commits:
         after = _files(texts, item.commit, paths)
         before = _files(texts, item.parent, after)
@@ -72,8 +73,8 @@ def _looked_at(
         if item.parent or after:
             yield item.commit, Recognised(sorted(names), "code")
         else:
-            said = named_methods(methods, item.subject)
-            yield item.commit, Recognised(said, "words")
+            words = words or Names(methods)
+            yield item.commit, Recognised(words.tried(item.subject), "words")
 
 
 def _texts(
