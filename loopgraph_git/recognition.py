@@ -3,7 +3,8 @@
 A commit without a `Loopgraph-Method` is compared with its parent: a method
 is recognised where its pack detects it afterwards and not before, or where the
 constants that its recipe sets moved the recipe's way. Where no code is known (a row of
-somebody's log), its words have to do.
+somebody's log), or what changed tells nothing, its words have to do: else the kept ones,
+whose code is there, would count for less than the discarded ones, whose code is lost.
 """
 
 from __future__ import annotations
@@ -65,16 +66,18 @@ def _looked_at(
         after = _files(texts, item.commit, paths)
         before = _files(texts, item.parent, after)
         after_of_both = {path: after[path] for path in before}
+        changed = before != after_of_both
         names: list[str] = []
-        if before != after_of_both:
+        if changed:
             pair = (*before.values(),), (*after_of_both.values(),)
             names = known.get(pair) or _brought(methods, before, after_of_both)
             known[pair] = names
-        if item.parent or after:
+        if names or (not changed and (item.parent or after)):
             yield item.commit, Recognised(sorted(names), "code")
         else:
             words = words or Names(methods)
-            yield item.commit, Recognised(words.tried(item.subject), "words")
+            said = _unless_lacking(methods, words.tried(item.subject), after)
+            yield item.commit, Recognised(said, "words")
 
 
 def _texts(
@@ -95,6 +98,18 @@ def _files(
 ) -> dict[str, str]:
     found = {path: texts.get(f"{commit}:{path}") for path in paths}
     return {path: text for path, text in found.items() if text is not None}
+
+
+def _unless_lacking(
+    methods: Sequence[Method], said: list[str], code: Mapping[str, str]
+) -> list[str]:
+    """Leave out methods that a commit speaks of, and whose code is not in it."""
+    if not said or not code:
+        return said
+    from loopgraph_git.library import recipes  # noqa: PLC0415  as below
+
+    named = [method for method in methods if method.id in said]
+    return [method.id for method in named if not recipes.lacks(method, code)]
 
 
 def _brought(

@@ -35,6 +35,7 @@ __all__ = [
     "detect",
     "detected",
     "knob_values",
+    "lacks",
     "missing",
     "normalised",
     "operation",
@@ -147,6 +148,17 @@ def detect(method: Method, code: Sources) -> bool:
         return False
     try:
         return all_hold(method.detect, parsed(code))
+    except RecipeError:
+        return False
+
+
+def lacks(method: Method, code: Sources) -> bool:
+    """Tell whether code shows that it has not got a method.
+
+    False for a method without `detect`, and for code that is not Python.
+    """
+    try:
+        return bool(method.detect) and not all_hold(method.detect, parsed(code))
     except RecipeError:
         return False
 

@@ -40,7 +40,7 @@ class Unlabelled(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """The methods found in a commit; `how` is `code`, or `words` without any code."""
+    """The methods found in a commit; `how` is `code`, or `words` where it tells nothing."""
 
     methods: Sequence[str]
     how: str

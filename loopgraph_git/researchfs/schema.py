@@ -77,7 +77,7 @@ CREATE TABLE recognised_methods(
   experiment INTEGER NOT NULL REFERENCES experiments(id),
   method INTEGER NOT NULL REFERENCES methods(id),
   share REAL NOT NULL,              -- 1 / number of methods recognised in it
-  how TEXT NOT NULL,                -- code, or words where no code is known
+  how TEXT NOT NULL,                -- code, or words where it tells nothing
   PRIMARY KEY(experiment, method)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX recognised_methods_by_method ON recognised_methods(method);

@@ -11,6 +11,7 @@ from loopgraph_git.library.recipes import (
     detect,
     detected,
     knob_values,
+    lacks,
     missing,
     operation,
 )
@@ -185,6 +186,13 @@ def test_a_method_is_detected_by_all_of_its_conditions():
 def test_nothing_is_detected_without_conditions_or_python():
     assert not detect(method(), SCRIPT)
     assert not detect(method(detect=({"defines": "f"},)), "def f(:\n")
+
+
+def test_code_lacks_a_method_only_where_it_shows():
+    assert lacks(method(detect=({"defines": "GLU"},)), SCRIPT)
+    assert not lacks(method(detect=({"calls": "functional.relu"},)), SCRIPT)
+    assert not lacks(method(), SCRIPT)
+    assert not lacks(method(detect=({"defines": "f"},)), "int f() {}\n")
 
 
 def test_what_is_missing_is_said_in_words():

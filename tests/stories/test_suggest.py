@@ -108,6 +108,18 @@ def test_of_a_row_whose_code_is_lost_the_words_have_to_do(lab):
     assert (rate["n"], rate["wins"], rate["recognised"]) == (2, 1, 2)
 
 
+def test_of_a_change_that_tells_nothing_the_words_have_to_do(lab):
+    lab.lg("record", "--value", "1.0", "--verdict", "keep", "--reason", "baseline")
+    words = "double the learning rate of the bias"
+    tried(lab, "NOISE = 0.001", "NOISE = 0.002", words, 0.9, "--verdict", "keep")
+    # it says so, and the code does not have it
+    words = "try the fast mode"
+    tried(lab, "NOISE = 0.002", "NOISE = 0.003", words, 1.2, "--verdict", "discard")
+    found = by_method(lab)
+    assert (found["learning-rate"]["n"], found["learning-rate"]["wins"]) == (1, 1)
+    assert found["fast-mode"]["n"] == 0
+
+
 def test_what_is_there_or_in_conflict_is_not_suggested(lab):
     assert {"fast-mode", "slow-mode"} <= {
         x["method"] for x in asked(lab)["suggestions"]
