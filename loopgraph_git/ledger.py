@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
-from loopgraph_git.records import Oid
+from loopgraph_git.records import Kind, Oid
 from loopgraph_git.researchfs.together import Beside
 from loopgraph_git.twin import twin
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.records import Kind, Record
+    from loopgraph_git.records import Record
     from loopgraph_git.researchfs.commits import Told
     from loopgraph_git.researchfs.outcomes import Said
     from loopgraph_git.researchfs.store import Store
@@ -57,7 +57,8 @@ class Ledger:
         """Write a record that was made before; with `fresh=False`, at most once."""
         self.notes.append(record, fresh=fresh)
         with self.store.transaction():
-            if not self.store.knows(record.commit):
+            asked = record.kind is Kind.RETRIEVAL
+            if not asked and not self.store.knows(record.commit):
                 self.store.put_commits(commits.read_commits(self.repo, [record.commit]))
             self.store.put_records([record])
 

@@ -220,7 +220,9 @@ def gather(lines: Iterable[bytes]) -> Said:
 
 def _add(said: Said, seen: set[str], record: Record) -> None:
     """Add a record if it was not seen; raises RecordError when it says no sense."""
-    said.about.add(str(record.commit))
+    # a question is no experiment with the code that it was about
+    if record.kind is not Kind.RETRIEVAL:
+        said.about.add(str(record.commit))
     if record.id not in seen:
         seen.add(record.id)
         said.add(record)

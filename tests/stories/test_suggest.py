@@ -76,6 +76,16 @@ def test_the_same_question_is_answered_from_its_record(lab):
     assert anew["reused"] == 0
 
 
+def test_code_that_was_asked_about_is_no_experiment_yet(lab):
+    asked(lab)
+    for _ in range(2):
+        assert "no experiments yet" in lab.lg("log").stdout
+        assert "0 experiments" in lab.lg("reindex").stdout
+    lab.lg("record", "--value", "1.0", "--verdict", "keep", "--reason", "baseline")
+    assert len(lab.json("log")) == 1
+    assert "1 experiment, 3 records" in lab.lg("reindex").stdout
+
+
 def test_a_method_of_an_unlabelled_commit_is_recognised(lab):
     question = lab.json("suggest", "-k", "9", "--goal", "fast mode on")
     assert "fast-mode" in [x["method"] for x in question["suggestions"]]
