@@ -111,7 +111,7 @@ def read_log(
         read, problems, passed = reader.read(rows, wanted)
         column = columns.names[columns.metric]
         if not (wanted or stated or column == known.name):
-            log_metric.check(decides, column, _kept(read))
+            log_metric.check(decides, columns, _kept(read))
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
     return Log(

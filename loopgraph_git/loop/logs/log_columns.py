@@ -65,7 +65,9 @@ _YIELDS = re.compile(
     r"|log_likelihood|recall|precision)(_|\Z)|(tok|token|tokens|_per)_(s|sec|second)\Z"
 )
 _BOUNDED = re.compile(r"(^|_)(bpb|bpc|loss|nll)(_|\Z)")
-_RELATIVE = re.compile(r"(^|_)(delta|gain|best|baseline|prev|previous|vs|diff)(_|\Z)")
+_RELATIVE = re.compile(
+    r"(^|_)(delta|gain|best|baseline|control|prev|previous|vs|diff)(_|\Z)"
+)
 _DIRECTIONS = {
     "lower": Direction.LOWER,
     "lower_is_better": Direction.LOWER,
@@ -250,6 +252,8 @@ def _metric_column(names: tuple[str, ...], wanted: str, told: Sequence[str]) -> 
         # where nothing else is left, nothing else can be meant
         left = [x for x in names if x not in _CLAIMED]
         found += left if len(left) == 1 else []
+        # autoresearch writes what decides first, and a speed or an error may be it
+        found += [x for x in left[:1] if has_verdict(names) and _may_decide(x)]
     if not found:
         raise UsageError(
             f"no column of {', '.join(names)[:200]} is {wanted or 'a known metric'}: "
@@ -260,6 +264,19 @@ def _metric_column(names: tuple[str, ...], wanted: str, told: Sequence[str]) -> 
 
 def _is_metric(name: str) -> bool:
     return bool(_LOWER.search(plain(name)) or _HIGHER.search(plain(name)))
+
+
+def _may_decide(name: str) -> bool:
+    return direction_of(name) is not None and not _RELATIVE.search(plain(name))
+
+
+def is_in_doubt(name: str, names: Iterable[str]) -> bool:
+    """Say whether a name tells which way it improves, and not that it decides.
+
+    Where it is the only one of some `names` that could, it does.
+    """
+    left = [x for x in names if x not in _CLAIMED]
+    return len(left) > 1 and not _is_metric(name) and _may_decide(name)
 
 
 def is_beyond_doubt(name: str) -> bool:

@@ -88,15 +88,23 @@ def direction_of(name: str, known: Metric) -> Direction:
     return found
 
 
-def check(metric: Metric, column: str, kept: Iterable[float]) -> None:
+def check(metric: Metric, columns: Columns, kept: Iterable[float]) -> None:
     """Raise UsageError where all that was kept is worse than what was kept first.
 
     Then another number decided, or this one improves the other way. A loss on held-out
-    data leaves no doubt, whatever was kept.
+    data leaves no doubt, whatever was kept; a speed or an error rate is taken only where
+    something that was kept improved it.
     """
+    column, names = columns.names[columns.metric], columns.names
     first, *later = [*kept] or [0.0]
     gains = [metric.gain(first, value) for value in later]
     worse = 0 if any(gain > 0 for gain in gains) else sum(gain < 0 for gain in gains)
+    doubt = log_columns.is_in_doubt(column, names)
+    if doubt and not any(gain > 0 for gain in gains):
+        raise UsageError(
+            f"nothing that was kept says that {metric.name} decides: name the number "
+            "that does with `--metric`"
+        )
     if worse >= _TOO_OFTEN and not log_columns.is_beyond_doubt(column):
         raise UsageError(
             f"it keeps {worse} times what is worse by a {metric.direction} "

@@ -164,6 +164,8 @@ def test_the_only_number_decides_and_only_its_direction_is_asked_for():
     with pytest.raises(UsageError, match="is a lower or a higher oob better"):
         read(text)
     assert read(text, direction=Direction.LOWER).rows[0].value == 0.3
+    speed = text.replace("oob", "tok_per_sec")
+    assert read(speed).metric == Metric("tok_per_sec", Direction.HIGHER)
     with pytest.raises(UsageError, match="`--metric`"):
         read("cycle\tcommit\tresult\tnotes\n1\tabc\tkept\tx\n")
 
@@ -185,6 +187,33 @@ def test_more_names_give_the_direction_of_a_number_that_is_chosen(name, directio
     if name != "score_ns":
         with pytest.raises(UsageError, match="`--metric`"):
             read(text)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "direction"),
+    [
+        ("tok_per_sec", (3, 4, 5), Direction.HIGHER),
+        ("ms_per_tok", (5, 4, 3), Direction.LOWER),
+        ("tok_per_sec", (5, 4, 4), None),
+        ("tok_per_sec", (5,), None),
+        ("control_tok_per_sec", (3, 4, 5), None),
+    ],
+)
+def test_a_speed_decides_where_it_comes_first_and_what_was_kept_improved_it(
+    column, values, direction
+):
+    rows = [f"{n:07x}\t{value}\t9\tkeep\n" for n, value in enumerate(values)]
+    text = f"commit\t{column}\tgpus\tstatus\n" + "".join(rows)
+    if direction is None:
+        with pytest.raises(UsageError, match="`--metric`"):
+            read(text)
+        return
+    assert read(text).metric == Metric(column, direction)
+    behind = text.replace(column, "zing").replace("gpus", column)
+    with pytest.raises(UsageError, match="`--metric`"):
+        read(behind)
+    with pytest.raises(UsageError, match="`--metric`"):
+        read(text.replace("status", "phase"))
 
 
 def test_the_metric_of_the_repository_comes_first():
