@@ -27,6 +27,12 @@ _BOND = re.compile(r"[\s_-]*")
 _LAST = re.compile(r"[.(]")
 _AWAY = frozenset({"remove", "removed", "drop", "dropped", "without", "no", "disable"})
 _ANY_NUMBER = "#"
+_NUMBER = re.compile(r"\d+[a-z]?\Z")
+# where something is done, and not how much of it there is: `on 12 layers`
+_WHERE = frozenset({
+    "all", "at", "bottom", "every", "first", "for", "in", "last", "lower", "of", "on",
+    "the", "top", "upper",
+})  # fmt: skip
 _SHORT = {
     "accum": ("accumulation",),
     "attn": ("attention",),
@@ -64,7 +70,7 @@ def _parts(text: str) -> tuple[_Part, ...]:
     found, end = [], 0
     for match in _WORD.finditer(text):
         word = match[1].lower()
-        if len(word) > 3 and word[-1] == "s":  # noqa: PLR2004
+        if word[-1] == "s" and (len(word) > 3 or word[:-1] in _SHORT):  # noqa: PLR2004
             word = word[:-1]
         bound = _BOND.fullmatch(text, end, match.start()) is not None
         for each in _SHORT.get(word, (word,)):
@@ -116,12 +122,17 @@ class Names:
         for size in range(min(self._longest, len(words) - place), 0, -1):
             said = tuple(words[place : place + size])
             name = self._phrases.get(said)
-            if name is None and any(map(str.isdigit, said)):
-                masked = (_ANY_NUMBER if word.isdigit() else word for word in said)
-                name = self._phrases.get(tuple(masked))
+            if name is None and not _WHERE.intersection(
+                words[max(place - 1, 0) : place]
+            ):
+                name = self._phrases.get(tuple(map(_masked, said)))
             if name is not None:
                 return size, name
         return 0, None
+
+
+def _masked(word: str) -> str:
+    return _ANY_NUMBER if _NUMBER.match(word) else word
 
 
 def _without_asides(text: str) -> str:

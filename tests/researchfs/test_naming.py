@@ -51,6 +51,8 @@ METHODS = [
         ("value embedding weight_decay=0.1", ["value-embedding-decay"]),
         ("embed lr 0.5", ["embedding-lr"]),
         ("8 layers", ["depth"]),
+        ("16k layers and all LRs", ["depth", "learning-rate"]),
+        ("Muon on 8 layers, not the 8 layers", ["muon"]),
         ("every layer", []),
         # what is turned, and what is turned in
         ("Muon WD 0.2 to 0.22", ["weight-decay"]),
