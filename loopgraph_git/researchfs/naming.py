@@ -1,7 +1,7 @@
 """Which methods a description speaks of: by id, alias, and the names of its targets.
 
-Words decide nothing where code can (see the recognition of changes); they are all there
-is for a row of somebody's log whose code is lost.
+Words decide nothing where code does (see the recognition of changes); they are all there
+is for a row of somebody's log whose code is lost, and for a change that tells nothing.
 """
 
 from __future__ import annotations
@@ -122,9 +122,8 @@ class Names:
         for size in range(min(self._longest, len(words) - place), 0, -1):
             said = tuple(words[place : place + size])
             name = self._phrases.get(said)
-            if name is None and not _WHERE.intersection(
-                words[max(place - 1, 0) : place]
-            ):
+            before = words[max(place - 1, 0) : place]
+            if name is None and _WHERE.isdisjoint(before):
                 name = self._phrases.get(tuple(map(_masked, said)))
             if name is not None:
                 return size, name

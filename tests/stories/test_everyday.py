@@ -426,6 +426,18 @@ with LoopGraph.open(sys.argv[1]) as lab:
     assert toy.json("show", "HEAD")["runs"] == 40
 
 
+def python(folder, code: str) -> str:
+    """Run some code in a process of its own; returns what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, **SOURCE},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
 def test_the_sdk_works_as_the_readme_shows(toy):
     code = """
 from loopgraph import ResearchFSClient
@@ -436,49 +448,28 @@ print(context.brief)
 print(len(context.suggestions))
 client.close()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=toy.root,
-        env={**os.environ, **SOURCE},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "What to try next" in done.stdout
-    assert done.stdout.strip().endswith("5")
+    printed = python(toy.root, code)
+    assert "What to try next" in printed
+    assert printed.endswith("5")
 
 
-def test_start_up_imports_neither_torch_nor_git_nor_openai():
+def imported(folder, args: list[str], names: tuple[str, ...]) -> str:
+    """Return which of some modules a command imports, as a list is printed."""
     code = (
         "import sys; from loopgraph_git.cli import cli; "
-        "cli(['-h'], standalone_mode=False); "
-        "print([m for m in ('torch', 'git', 'openai', 'rich', 'yaml', 'sqlite3')"
-        " if m in sys.modules])"
+        f"cli({args}, standalone_mode=False); "
+        f"print([m for m in {names} if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **SOURCE},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+    return python(folder, code).splitlines()[-1]
+
+
+def test_start_up_imports_neither_torch_nor_git_nor_openai(tmp_path):
+    names = ("torch", "git", "openai", "rich", "yaml", "sqlite3")
+    assert imported(tmp_path, ["-h"], names) == "[]"
 
 
 @pytest.mark.parametrize("question", ["log", "best", "show HEAD", "reindex"])
 def test_questions_do_without_what_only_changes_need(toy, question):
     toy.lg("run")
-    code = (
-        "import sys; from loopgraph_git.cli import cli; "
-        f"cli({question.split()}, standalone_mode=False); "
-        "print([m for m in ('torch', 'git', 'openai') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=toy.root,
-        env={**os.environ, **SOURCE},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+    names = ("torch", "git", "openai")
+    assert imported(toy.root, question.split(), names) == "[]"
