@@ -132,7 +132,11 @@ def experiment(db: Database, prefix: str) -> Experiment | None:
         return None
     rows = db.rows(
         f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
-        " WHERE e.oid >= ? AND e.oid < ? ORDER BY e.oid LIMIT 3",
+        " WHERE e.oid >= ? AND e.oid < ?"
+        # code that a question was about, and nothing else
+        " AND (e.known = 1 OR e.listed = 1 OR EXISTS"
+        "   (SELECT 1 FROM links WHERE e.id IN (old, new)))"
+        " ORDER BY e.oid LIMIT 3",
         text,
         f"{text}g",
     )

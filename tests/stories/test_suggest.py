@@ -80,6 +80,7 @@ def test_code_that_was_asked_about_is_no_experiment_yet(lab):
     asked(lab)
     for _ in range(2):
         assert "no experiments yet" in lab.lg("log").stdout
+        assert "is no experiment" in lab.lg("show", "HEAD", code=1).stderr
         assert "0 experiments" in lab.lg("reindex").stdout
     lab.lg("record", "--value", "1.0", "--verdict", "keep", "--reason", "baseline")
     assert len(lab.json("log")) == 1
