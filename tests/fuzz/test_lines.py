@@ -139,7 +139,8 @@ def slowly(line: str) -> outcomes.Said:
     said = outcomes.Said()
     with suppress(RecordError):
         record = Record.decode(line)
-        said.about.add(str(record.commit))
+        if record.kind is not Kind.RETRIEVAL:
+            said.about.add(str(record.commit))
         said.add(record)
     return said
 
