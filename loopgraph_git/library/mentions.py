@@ -81,7 +81,9 @@ class Mentions:
 
 
 def _names(method: Method) -> Iterator[_Name]:
-    for text in (method.title, *method.aliases):
+    # of `MLP #` the word alone would be left
+    aliases = [alias for alias in method.aliases if "#" not in alias]
+    for text in (method.title, *aliases):
         words = _TOKEN.findall(text)
         if len(words) > 1 or (words and not _is_plain(words[0])):
             yield _name(text, words)

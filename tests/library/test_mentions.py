@@ -22,6 +22,7 @@ METHODS = [
     method("leaky-relu", "Leaky ReLU"),
     method("qk-norm", "QK norm", "QKNorm"),
     method("lr-warmup", "Learning-rate warmup"),
+    method("mlp-ratio", "Width of the feed-forward layer", "MLP #"),
 ]
 
 
@@ -44,6 +45,7 @@ METHODS = [
         ("QK-Norm, QK_norm, QKNorm, qknorm", {"qk-norm": 3}),
         ("learning rate warmup, learning-rate   warmup", {"lr-warmup": 2}),
         ("learning rate, warmup", {}),
+        ("the MLP, four MLPs and MLP 4", {}),
         ("", {}),
     ],
 )
