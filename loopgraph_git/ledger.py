@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, TypeVar
 
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
@@ -18,19 +18,21 @@ from loopgraph_git.researchfs.together import Beside
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.records import Record
+    from loopgraph_git.records import Commit, Record
     from loopgraph_git.researchfs.commits import Told
     from loopgraph_git.researchfs.outcomes import Said
     from loopgraph_git.researchfs.store import Store
 
     _Lines = Callable[[], Iterable[bytes]]
 
+_T = TypeVar("_T")
+_Made = TypeVar("_Made")
 _NOTES = (refs.NOTES, refs.REMOTE_NOTES)
 _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
-_BATCH = 2000
+_BATCH = 1000
 _MANY = 2000
 """Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
 _ITS = "01"
@@ -152,8 +154,33 @@ class Ledger:
         Git takes longest to tell those, and lists and tables do not need them.
         """
         unread = self.store.unread()
-        for start in range(0, len(unread), _BATCH):
-            oids = unread[start : start + _BATCH]
-            self.store.put_texts(oids, commits.read_whole(self.repo, oids))
-        if len(unread) >= _BATCH:
+        starts = range(0, len(unread), _BATCH)
+        batches = [unread[start : start + _BATCH] for start in starts]
+        for oids, found in _one_ahead(self._whole, batches):
+            self.store.put_texts(oids, found)
+        if len(unread) >= _MANY:
             self.store.optimise()
+
+    def _whole(self, oids: list[str]) -> list[Commit]:
+        return list(commits.read_whole(self.repo, oids))
+
+
+def _one_ahead(
+    work: Callable[[_T], _Made], items: Sequence[_T]
+) -> Iterator[tuple[_T, _Made]]:
+    """Yield each item with what work makes of it, while the next one is worked on.
+
+    It should wait for another process most of the time: Python does one thing at once.
+    """
+    if len(items) < 2:  # noqa: PLR2004  there is nothing to be ahead of
+        yield from ((item, work(item)) for item in items)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  5 ms
+
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(work, items[0])
+        for item, following in zip_longest(items, items[1:]):
+            made = begun.result()
+            if following is not None:
+                begun = pool.submit(work, following)
+            yield item, made

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from loopgraph_git.git import refs
+from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import (
     Judgement,
     Kind,
@@ -133,3 +134,21 @@ def test_thousands_that_are_added_to_known_ones_are_read_by_two_as_well(toy):
     added = dumped(toy.root, "all", fresh=False)
     assert added.count("no better") >= COUNT
     assert dumped(toy.root, "one", fresh=True) == added
+
+
+def test_thousands_of_changes_are_read_each_for_its_own_commit(toy):
+    lines = by_commit(toy.root, commits(toy.root))
+    annotate(toy.root, WRITER, {commit: said[0] for commit, said in lines.items()})
+    with LoopGraph.open(toy.root) as lab:
+        lab.reconcile()
+        store = lab.client.store
+        assert len(store.unread()) >= COUNT
+        lab.ledger.read_texts()
+        assert store.unread() == []
+        told = store.db.rows(
+            "SELECT e.subject, t.message FROM experiments e"
+            " JOIN experiment_texts t USING(id) WHERE e.parent IS NOT NULL"
+        )
+    assert len(told) == COUNT - 1
+    for subject, message in told:
+        assert f"+RATE = {subject.removeprefix('Try ')}\n" in f"{message}\n"
