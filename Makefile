@@ -13,7 +13,7 @@ demo: $(VENV)/.train
 test: $(VENV)/.dev $(VENV)/.train
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not torch and not long and not slow"
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "long and not torch and not slow"
-	$(BIN)/python -m pytest -m "torch and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "torch and not slow"
 
 test-all: test
 	$(BIN)/python -m pytest -m slow
