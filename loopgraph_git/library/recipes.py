@@ -144,12 +144,7 @@ def detect(method: Method, code: Sources) -> bool:
 
     False for a method without `detect`, and for code that is not Python.
     """
-    if not method.detect:
-        return False
-    try:
-        return all_hold(method.detect, parsed(code))
-    except RecipeError:
-        return False
+    return _shows(method, code) is True
 
 
 def lacks(method: Method, code: Sources) -> bool:
@@ -157,10 +152,17 @@ def lacks(method: Method, code: Sources) -> bool:
 
     False for a method without `detect`, and for code that is not Python.
     """
+    return _shows(method, code) is False
+
+
+def _shows(method: Method, code: Sources) -> bool | None:
+    """Tell whether code has a method, None where nothing tells."""
+    if not method.detect:
+        return None
     try:
-        return bool(method.detect) and not all_hold(method.detect, parsed(code))
+        return all_hold(method.detect, parsed(code))
     except RecipeError:
-        return False
+        return None
 
 
 def missing(method: Method, code: Sources) -> list[str]:
