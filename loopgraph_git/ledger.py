@@ -6,27 +6,24 @@ notes are the truth, and the index follows them.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.records import Kind, Oid
-from loopgraph_git.researchfs.together import Beside
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Commit, Record
-    from loopgraph_git.researchfs.commits import Told
-    from loopgraph_git.researchfs.outcomes import Said
     from loopgraph_git.researchfs.store import Store
-
-    _Lines = Callable[[], Iterable[bytes]]
+    from loopgraph_git.researchfs.together import Part
 
 _T = TypeVar("_T")
 _Made = TypeVar("_Made")
@@ -35,8 +32,15 @@ _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 1000
 _MANY = 2000
 """Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
-_ITS = "01"
-"""What commits begin with whose notes a twin reads, beside the commits themselves."""
+_ITS = tuple("89abcdef")
+"""What commits begin with that a twin reads, and the records about them."""
+
+
+class _Share(NamedTuple):
+    """What one process reads: lines of notes, and commits that are kept."""
+
+    lines: Callable[[], Iterable[bytes]]
+    kept: set[Oid]
 
 
 class Ledger:
@@ -81,72 +85,53 @@ class Ledger:
             return
         moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
         archives = [ref for ref in fresh if ref not in moved]
-        changed = self.notes.changed(moved)
-        shares = self._shares(changed, whole=not any(moved.values()))
-        names = {name for of in changed.values() for name in of.values()}
-        said, unknown = self._read(shares, names, archives, pinned)
-        with self.store.transaction():
-            self.store.put_together(unknown, said)
+        kept = pinned | archive.archived(self.repo, archives)
+        own, *others = self._shares(moved, kept)
+        with self._beside(others) as rest, self.store.transaction():
+            self.store.put_together(chain([self._read(own)], rest))
             self.store.set_ref_tips(tips)
 
-    def _shares(
-        self, changed: Mapping[str, Mapping[str, str]], *, whole: bool
-    ) -> list[_Lines]:
-        """Return how notes are read (ref → blob → whose): here, and by a twin.
+    def _shares(self, moved: Mapping[str, str], kept: set[Oid]) -> list[_Share]:
+        """Return what is to be read, here and by a twin: all of it here if it is little.
 
-        `whole` says that these are all the notes of the refs.
+        `moved` are the refs of notes, with the tips that were read last.
         """
-        blobs = [blob for of in changed.values() for blob in of]
+        changed = self.notes.changed(moved)
+        blobs = {blob: name for of in changed.values() for blob, name in of.items()}
         if len(blobs) < _MANY:
-            return [partial(self.notes.lines, blobs)]
-        if not whole:
-            cut = len(blobs) * len(_ITS) // 16
-            parts = (blobs[cut:], blobs[:cut])
-            return [partial(self.notes.lines, part) for part in parts]
-        read = partial(self.notes.all_lines, [ref for ref, of in changed.items() if of])
-        return [partial(read, _ITS, but=True), partial(read, _ITS)]
+            return [_Share(partial(self.notes.lines, blobs), kept)]
+        its = {oid for oid in kept if oid.startswith(_ITS)}
+        if any(moved.values()):
+            theirs = [blob for blob, name in blobs.items() if name.startswith(_ITS)]
+            mine = blobs.keys() - theirs
+            lines = [partial(self.notes.lines, part) for part in (mine, theirs)]
+        else:
+            named = [ref for ref, of in changed.items() if of]
+            read = partial(self.notes.all_lines, named, "".join(_ITS))
+            lines = [partial(read, but=True), read]
+        return [_Share(lines[0], kept - its), _Share(lines[1], its)]
 
-    def _read(
-        self,
-        shares: list[_Lines],
-        names: Iterable[str],
-        archives: list[str],
-        pinned: set[Oid],
-    ) -> tuple[Said, list[Told]]:
-        """Read records, and the commits that they are of, and those of archives and pins.
+    def _read(self, share: _Share, *, asking: bool = True) -> Part:
+        """Read records, and the commits that they are about or that are kept.
 
-        `names` are what notes seem to be of. If there is a second share, a twin reads it,
-        and the commits, meanwhile: what a commit says is a third of what its records say,
-        and has to be handed over.
+        Without `asking`, those that the index knows as well.
         """
-        own, *others = shares
-        named = {*pinned, *filter(Oid.fits, names)}
+        said = self.store.gather(share.lines())
+        wanted = {*share.kept, *said.about}
+        if asking:
+            wanted -= self.store.known(wanted)
+        return self.store.part(commits.read_commits(self.repo, wanted), said)
 
-        def beside(known: Callable[[set[str]], set[str]]) -> Beside:
-            kept = pinned | archive.archived(self.repo, archives)
-            asked = kept | named
-            found = commits.read_commits(self.repo, asked - known(asked))
-            said = self.store.gather(chain.from_iterable(read() for read in others))
-            return Beside(
-                kept={*map(str, kept)}, told=self.store.told(found), said=said
-            )
+    @contextmanager
+    def _beside(self, shares: list[_Share]) -> Iterator[Iterator[Part | Path]]:
+        """Have a twin read a share, if there is one; lends what comes of it, to wait for."""
 
-        # a twin cannot ask the index
-        known = self.store.known(named) if others else set[str]()
+        def work(path: Path) -> None:
+            # a twin cannot ask the index
+            self.store.put_aside(path, self._read(shares[0], asking=False))
 
-        def share() -> bytes:
-            return beside(lambda _asked: known).packed()
-
-        with twin(share) if others else nullcontext() as made:
-            said = self.store.gather(own())
-            packed = made.result() if made else None
-        rest = beside(self.store.known) if packed is None else Beside.unpacked(packed)
-        said.merge(rest.said)
-        meant = rest.kept | said.about
-        found = [item for item in rest.told if item.oid in meant]
-        late = said.about - rest.kept - named
-        late -= self.store.known(late)
-        return said, found + self.store.told(commits.read_commits(self.repo, late))
+        with twin(work) if shares else nullcontext() as made:
+            yield ((made and made.result()) or self._read(share) for share in shares)
 
     def read_texts(self) -> None:
         """Index messages and changes of commits, where they were not read yet.

@@ -1,7 +1,7 @@
 """A twin: a copy of this process that does a share of its work on another processor.
 
 Python alone does not read records on two processors at once. A fork costs milliseconds,
-starts with all that was imported, and hands back bytes. Where none can be made, or it
+starts with all that was imported, and hands back a file. Where none can be made, or it
 fails, the caller does the work itself: nothing depends on a twin but time.
 """
 
@@ -11,42 +11,41 @@ import os
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from mmap import PROT_READ, mmap
+from pathlib import Path
 from signal import SIGKILL
-from typing import TYPE_CHECKING, BinaryIO
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 class Twin:
-    """A running copy of this process."""
+    """A running copy of this process, which writes a file."""
 
-    def __init__(self, work: Callable[[], bytes]) -> None:
-        # a file in memory: it takes all at once, and is read where it lies
-        self._said = os.fdopen(os.memfd_create("twin"), "wb")
+    def __init__(self, work: Callable[[Path], object]) -> None:
+        self._folder = TemporaryDirectory(prefix="loopgraph-")
+        self._made = Path(self._folder.name) / "made"
         try:
             self._pid: int | None = os.fork()
         except OSError:
-            self._said.close()
+            self._folder.cleanup()
             raise
         if self._pid == 0:
-            _work(work, self._said)
+            _work(work, self._made)
 
-    def result(self) -> mmap | None:
-        """Wait for what the work returned, which is never empty; None if it failed."""
-        if self._end():
-            return None
-        return mmap(self._said.fileno(), 0, prot=PROT_READ)
+    def result(self) -> Path | None:
+        """Wait for the file, which is there until this is closed; None if it failed."""
+        return None if self._end() else self._made
 
     def close(self) -> None:
         """End it, whatever it is doing; closing twice is fine."""
-        self._said.close()
         if self._pid:
             # where children are ignored it may be gone already
             with suppress(ProcessLookupError):
                 os.kill(self._pid, SIGKILL)
             self._end()
+        self._folder.cleanup()
 
     def _end(self) -> int:
         """Wait for its end and return the status; who ignores children is told none."""
@@ -60,7 +59,7 @@ class Twin:
 
 
 @contextmanager
-def twin(work: Callable[[], bytes]) -> Iterator[Twin | None]:
+def twin(work: Callable[[Path], object]) -> Iterator[Twin | None]:
     """Do some work in a copy of this process meanwhile; None where there can be none.
 
     The work must leave alone what both share: databases, and what is printed.
@@ -87,12 +86,11 @@ def is_possible() -> bool:
     )
 
 
-def _work(work: Callable[[], bytes], said: BinaryIO) -> None:
-    """Work, hand over, and end without the rest of what the process would do."""
+def _work(work: Callable[[Path], object], path: Path) -> None:
+    """Work, and end without the rest of what the process would do."""
     status = 1
     try:
-        with said:
-            said.write(work())
+        work(path)
         status = 0
     finally:
         # no exception leaves this process: its stack is that of the other one

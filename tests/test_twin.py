@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 BEGIN = """
 import os, signal, sys, threading, time
+from pathlib import Path
 from loopgraph_git.twin import Twin, is_possible, twin
 """
 
@@ -34,21 +35,22 @@ def python(code: str) -> str:
 
 def test_it_works_meanwhile_and_hands_over_what_it_has():
     code = """
-with twin(lambda: os.getpid().to_bytes(8, "big") * 1_000_000) as made:
-    said = made.result()
-print(len(said), said[:8] != os.getpid().to_bytes(8, "big"))
+with twin(lambda path: path.write_bytes(os.getpid().to_bytes(8, "big"))) as made:
+    path = made.result()
+    print(path.read_bytes() != os.getpid().to_bytes(8, "big"))
+print(path.parent.exists())
 """
-    assert python(code) == "8000000 True\n"
+    assert python(code) == "True\nFalse\n"
 
 
 @pytest.mark.parametrize(
     "work",
-    ["1 / 0", "sys.exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "'not bytes'"],
+    ["1 / 0", "sys.exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"],
 )
 def test_one_that_fails_says_nothing(work):
     code = f"""
 print("once")
-with twin(lambda: {work}) as made:
+with twin(lambda path: {work}) as made:
     print(made.result())
 """
     assert python(code) == "once\nNone\n"
@@ -57,9 +59,9 @@ with twin(lambda: {work}) as made:
 def test_where_children_are_ignored_it_says_nothing():
     code = """
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-with twin(lambda: b"done") as made:
+with twin(Path.touch) as made:
     print(made.result())
-with twin(lambda: b"done") as made:
+with twin(Path.touch) as made:
     time.sleep(0.2)
 """
     assert python(code) == "None\n"
@@ -67,16 +69,16 @@ with twin(lambda: b"done") as made:
 
 def test_one_that_is_not_waited_for_is_ended():
     code = """
-made = Twin(lambda: time.sleep(60) or b"")
-pid = made._pid
+made = Twin(lambda path: path.touch() or time.sleep(60))
+pid, folder = made._pid, made._made.parent
 made.close()
 made.close()
 try:
     os.kill(pid, 0)
 except ProcessLookupError:
-    print("gone")
+    print("gone", folder.exists())
 """
-    assert python(code) == "gone\n"
+    assert python(code) == "gone False\n"
 
 
 def test_there_is_none_beside_a_thread_or_on_one_processor():
@@ -84,10 +86,20 @@ def test_there_is_none_beside_a_thread_or_on_one_processor():
 print(is_possible())
 thread = threading.Thread(target=time.sleep, args=(0.2,))
 thread.start()
-with twin(lambda: b"") as made:
+with twin(Path.touch) as made:
     print(made)
 thread.join()
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 print(is_possible())
 """
     assert python(code) == "True\nNone\nFalse\n"
+
+
+def test_there_is_none_where_no_file_can_be_made():
+    code = """
+import tempfile
+tempfile.tempdir = "/proc/self/no such folder"
+with twin(Path.touch) as made:
+    print(made)
+"""
+    assert python(code) == "None\n"

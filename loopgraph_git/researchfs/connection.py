@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 30.0
 _OLDEST_SQLITE = (3, 40, 0)
-_MESSAGES = "CREATE TEMP TABLE messages(id INTEGER PRIMARY KEY, title, message)"
+MESSAGES = "CREATE TEMP TABLE messages(id INTEGER PRIMARY KEY, title, message)"
 _LOCKED = ("locked", "busy")
 # trusted_schema stays on: without it no trigger may write an FTS5 table
 _SETTINGS = (
@@ -127,7 +127,7 @@ def _prepared(
     migrate(connection, name, backup=backup)
     # only now: a migration may drop tables that refer to each other
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute(_MESSAGES)
+    connection.execute(MESSAGES)
     return connection
 
 

@@ -47,6 +47,7 @@ class Database:
         self._connection = connection
         self._lock = threading.RLock()
         self._depth = 0
+        self._attached: list[str] = []
         self._process = os.getpid()
         self._closed = False
 
@@ -108,6 +109,8 @@ class Database:
             self.touched.clear()
             if not self._closed and self._connection.in_transaction:
                 self.write("ROLLBACK")
+            while self._attached and not self._closed:
+                self.write(f"DETACH {self._attached.pop()}")
 
     def _savepoint(self) -> Iterator[None]:
         name = f"level_{self._depth}"
@@ -133,6 +136,11 @@ class Database:
         lock = self._lock if os.getpid() == self._process else nullcontext()
         with lock:
             yield
+
+    def attach(self, path: Path, name: str) -> None:
+        """Have another database at hand until the open transaction ends."""
+        self.write(f"ATTACH ? AS {name}", str(path))
+        self._attached.append(name)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return every row of a query."""

@@ -146,19 +146,6 @@ class Said(Struct):
         self.targets[target] = value.target
         self.retractions.append((row, target, clean(value.reason)))
 
-    def merge(self, other: Said) -> None:
-        """Add what another process has read, as far as it is not here."""
-        other.leave_out({row[0] for row in self.records})
-        # who has but a part of the records of an experiment cannot sum them up
-        both = dict.fromkeys(self.sums.keys() & other.sums.keys())
-        for name in self.__struct_fields__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(mine, list):
-                mine.extend(theirs)
-            else:
-                mine.update(theirs)
-        self.sums |= both
-
     def leave_out(self, known: set[int]) -> None:
         """Leave out the rows of records that are known."""
         if known.isdisjoint(row[0] for row in self.records):
@@ -194,7 +181,7 @@ class Said(Struct):
                 marks = ", ".join("?" * len(rows[0]))
                 db.write_many(f"INSERT INTO {table} VALUES({marks})", sorted(rows))
         db.touched.update(fresh)
-        db.touched.update(_experiments_of(db, [row[1] for row in self.retractions]))
+        db.touched.update(experiments_of(db, [row[1] for row in self.retractions]))
 
 
 def gather(lines: Iterable[bytes]) -> Said:
@@ -265,7 +252,8 @@ ON CONFLICT(id) DO UPDATE SET goal = excluded.goal, query = excluded.query,
 """
 
 
-def _experiments_of(db: Database, records: list[int]) -> list[int]:
+def experiments_of(db: Database, records: list[int]) -> list[int]:
+    """Return the experiments that records are about, as far as those are known."""
     return db.column(
         "SELECT experiment FROM records WHERE experiment IS NOT NULL"
         " AND id IN (SELECT value FROM json_each(?))",

@@ -28,6 +28,7 @@ from loopgraph_git.researchfs import (
     together,
 )
 from loopgraph_git.researchfs.database import Database
+from loopgraph_git.researchfs.together import Part
 from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
         Record,
         Result,
     )
-    from loopgraph_git.researchfs.commits import Told
     from loopgraph_git.researchfs.outcomes import Said, Skipped
     from loopgraph_git.researchfs.shelved import Ingest
 
@@ -171,14 +171,21 @@ class Store(Closing):
         """Read the records among lines of notes, thousands of them, for `put_together`."""
         return together.gather(lines)
 
-    def told(self, given: Iterable[Commit]) -> list[Told]:
+    def part(self, given: Iterable[Commit], said: Said) -> Part:
         """Work out what commits say, for `put_together`; nothing is asked or written."""
-        return list(map(commits.told, given))
+        return Part(list(map(commits.told, given)), said)
 
-    def put_together(self, given: Iterable[Told], said: Said) -> int:
-        """Do what `put_commits` and `put_records` do, quicker with most in one call."""
+    def put_together(self, parts: Iterable[Part | Path]) -> None:
+        """Do what `put_commits` and `put_records` do, quicker with most in one call.
+
+        A part may be a database that another process has put aside.
+        """
         with self.transaction():
-            return together.put_together(self.db, given, said)
+            together.put_together(self.db, parts)
+
+    def put_aside(self, path: Path, part: Part) -> None:
+        """Write commits and records into a new database, which `put_together` takes."""
+        together.put_aside(path, part)
 
     def unread(self) -> list[str]:
         """Return the commits whose message and change were not read yet."""

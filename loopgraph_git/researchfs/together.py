@@ -6,12 +6,13 @@ with their first row, and not read back from the rows beneath it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from msgspec import Struct, msgpack
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from loopgraph_git.researchfs import outcomes
-from loopgraph_git.researchfs.commits import Told, put_commits
+from loopgraph_git.researchfs.aside import begin, keep_touched, take_in
+from loopgraph_git.researchfs.commits import put_commits
 from loopgraph_git.researchfs.outcomes import Said, known_records
 from loopgraph_git.researchfs.summary import write_scores
 from loopgraph_git.researchfs.summing import (
@@ -25,9 +26,8 @@ from loopgraph_git.researchfs.summing import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from mmap import mmap
 
-    from loopgraph_git.researchfs.commits import Row
+    from loopgraph_git.researchfs.commits import Row, Told
     from loopgraph_git.researchfs.database import Database
     from loopgraph_git.researchfs.outcomes import Sum
 
@@ -38,37 +38,42 @@ _NOTHING: Sum = ("", summed((), (), ()), [])
 _INDEXED = ("experiments", "experiment_methods", "records", "scores")
 
 
-def put_together(db: Database, given: Iterable[Told], said: Said) -> int:
-    """Write commits and records that are not known yet; returns how many commits."""
-    if db.rows("SELECT 1 FROM records LIMIT 1"):
-        said.leave_out(known_records(db, said))
-    bulk = len(said.records) >= _BULK
-    with db.indexed_afterwards(_INDEXED if bulk else ()):
-        sums = _Sums(db, said)
-        count = put_commits(db, given, sums.of)
-        said.write(db, settled=sums.scores)
-        write_scores(db, sums.scores)
-    return count
+class Part(NamedTuple):
+    """Commits, and records about them and others, none of them written yet."""
 
-
-class Beside(Struct):
-    """What another process has read: commits, those that are kept, and records."""
-
-    kept: set[str]
-    told: list[Told]
+    told: Iterable[Told]
     said: Said
 
-    def packed(self) -> bytes:
-        """Return all of it as bytes."""
-        return msgpack.encode(self)
 
-    @staticmethod
-    def unpacked(packed: bytes | mmap) -> Beside:
-        """Return what was packed."""
-        return _PACKED.decode(packed)
+def put_together(db: Database, parts: Iterable[Part | Path]) -> None:
+    """Write commits and records that are not known yet, part after part.
+
+    A part may be a database that another process has put aside.
+    """
+    with ExitStack() as after:
+        for part in parts:
+            if isinstance(part, Path):
+                take_in(db, part)
+                continue
+            if len(part.said.records) >= _BULK:
+                after.enter_context(db.indexed_afterwards(_INDEXED))
+            _put(db, part.told, part.said)
 
 
-_PACKED = msgpack.Decoder(Beside)
+def put_aside(path: Path, part: Part) -> None:
+    """Write commits and records into a new database, which `put_together` can take."""
+    with closing(begin(path)) as db, db.transaction():
+        _put(db, part.told, part.said)
+        keep_touched(db)
+
+
+def _put(db: Database, told: Iterable[Told], said: Said) -> None:
+    if db.rows("SELECT 1 FROM records LIMIT 1"):
+        said.leave_out(known_records(db, said))
+    sums = _Sums(db, said)
+    put_commits(db, told, sums.of)
+    said.write(db, settled=sums.scores)
+    write_scores(db, sums.scores)
 
 
 class _Sums:

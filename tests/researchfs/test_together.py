@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from loopgraph_git.records import Commit, Record
 from loopgraph_git.researchfs.store import Store
+from loopgraph_git.researchfs.together import Part
 from tests.researchfs.making import (
     commit,
     crash,
@@ -34,30 +38,46 @@ def unread(facts):
     ]
 
 
-def put_together(store, facts):
+def part(store, facts):
     commits = [fact for fact in facts if isinstance(fact, Commit)]
     records = [fact for fact in facts if isinstance(fact, Record)]
     said = store.gather(record.encode().encode() for record in records)
-    return store.put_together(store.told(commits), said)
+    return store.part(commits, said)
+
+
+def put_together(store, facts):
+    store.put_together([part(store, facts)])
+
+
+def put_halves(store, here, there, folder):
+    """Put facts together of which another process reads some."""
+    path = Path(folder) / "made"
+    store.put_aside(path, part(store, there))
+    store.put_together([part(store, here), path])
 
 
 @settings(max_examples=20, deadline=None)
 @given(histories(), st.integers(0, 2**32), st.integers(1, 8))
 def test_any_history_put_together_makes_the_same(facts, seed, size):
     facts = unread(facts)
+    half = len(facts) * size // 8
     shuffled = random.Random(seed).sample(facts, len(facts))  # noqa: S311
     with (
         Store.open(":memory:") as apart,
         Store.open(":memory:") as at_once,
         Store.open(":memory:") as in_parts,
+        Store.open(":memory:") as in_halves,
+        TemporaryDirectory() as folder,
     ):
         put(apart, facts)
         put_together(at_once, facts)
+        put_halves(in_halves, shuffled[:half], shuffled[half:], folder)
         for start in range(0, len(shuffled), size):
             put_together(in_parts, shuffled[start : start + size])
         assert list(at_once.dump()) == list(apart.dump())
         assert list(in_parts.dump()) == list(apart.dump())
-        assert at_once.check() == in_parts.check() == []
+        assert list(in_halves.dump()) == list(apart.dump())
+        assert at_once.check() == in_parts.check() == in_halves.check() == []
 
 
 WRONG = result("retracted", 0.5)
@@ -98,9 +118,32 @@ def test_every_case_put_together_makes_the_same(facts):
         put_together(together, facts)
         assert list(together.dump()) == list(apart.dump())
         # and a second time nothing
-        assert put_together(together, facts) == 0
+        put_together(together, facts)
         assert list(together.dump()) == list(apart.dump())
         assert together.check() == []
+
+
+@pytest.mark.parametrize("facts", CASES.values(), ids=CASES)
+def test_every_case_makes_the_same_however_it_is_halved(facts, tmp_path):
+    facts = unread(facts)
+    with Store.open(":memory:") as apart:
+        put(apart, facts)
+        expected = list(apart.dump())
+    for size in range(len(facts) + 1):
+        for number, chosen in enumerate(combinations(range(len(facts)), size)):
+            there = [facts[place] for place in chosen]
+            # what both have, as the commit of a note that both have lines of
+            here = [x for x in facts if x not in there or isinstance(x, Commit)]
+            folder = tmp_path / f"{size} {number}"
+            folder.mkdir()
+            with Store.open(folder / "index.db") as store:
+                put_halves(store, here, there, folder)
+                assert list(store.dump()) == expected
+                assert store.check() == []
+                # and what is known already
+                (folder / "made").unlink()
+                put_halves(store, there, facts, folder)
+                assert list(store.dump()) == expected
 
 
 def test_a_retraction_may_come_before_what_it_takes_back(store):
@@ -117,7 +160,8 @@ def test_a_bulk_write_leaves_every_index(store):
         for name in names
         for fact in (commit(name), result(name, 1.0), verdict(name))
     ]
-    assert put_together(store, unread(facts)) == len(names)
+    put_together(store, unread(facts))
+    assert store.counts()["experiments"] == len(names)
     assert store.db.rows(INDEXES) == before
     assert store.check() == []
     with Store.open(":memory:") as apart:
@@ -132,10 +176,10 @@ def test_a_bulk_write_that_fails_leaves_every_index(store):
     )
 
     def broken():
-        yield from store.told([commit("c1")])
+        yield from store.part([commit("c1")], said).told
         raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011
-        store.put_together(broken(), said)
+        store.put_together([Part(broken(), said)])
     assert store.db.rows(INDEXES) == before
     assert list(store.dump()) == []
