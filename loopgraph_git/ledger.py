@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
+from loopgraph_git.git.telling import Telling
 from loopgraph_git.records import Kind, Oid
+from loopgraph_git.researchfs.together import Part
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Commit, Record
     from loopgraph_git.researchfs.store import Store
-    from loopgraph_git.researchfs.together import Part
 
 _T = TypeVar("_T")
 _Made = TypeVar("_Made")
@@ -31,25 +32,26 @@ _NOTES = (refs.NOTES, refs.REMOTE_NOTES)
 _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 1000
 _MANY = 2000
-"""Notes from which on a twin is worth its while, which takes 30 ms to begin and to end."""
-_ITS = tuple("89abcdef")
+"""Commits and notes from which on a twin is worth its while, which takes 30 ms."""
+_ITS = tuple("9abcdef")
 """What commits begin with that a twin reads, and the records about them."""
 
 
 class _Share(NamedTuple):
-    """What one process reads: lines of notes, and commits that are kept."""
+    """What one process reads: commits that are kept, and lines of notes."""
 
-    lines: Callable[[], Iterable[bytes]]
     kept: set[Oid]
+    lines: Callable[[], Iterable[bytes]]
 
 
 class Ledger:
     """The records of one repository, in its notes and in its index."""
 
-    def __init__(self, repo: Repo, store: Store) -> None:
+    def __init__(self, repo: Repo, store: Store, begun: Telling | None = None) -> None:
         self.repo = repo
         self.store = store
         self.notes = Notes(repo)
+        self._begun = begun
 
     def new(self, kind: Kind, commit: Oid, body: Mapping[str, object]) -> Record:
         """Write a new record of this writer."""
@@ -84,43 +86,72 @@ class Ledger:
         if not fresh and seen == tips and pinned <= self.store.known(pinned):
             return
         moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
-        archives = [ref for ref in fresh if ref not in moved]
-        kept = pinned | archive.archived(self.repo, archives)
-        own, *others = self._shares(moved, kept)
-        with self._beside(others) as rest, self.store.transaction():
-            self.store.put_together(chain([self._read(own)], rest))
-            self.store.set_ref_tips(tips)
+        unseen = {ref: tips[ref] for ref, tip in moved.items() if not tip}
+        with self._telling(unseen) as telling:
+            kept = archive.archived(self.repo, [x for x in fresh if x not in moved])
+            own, *others = self._shares(moved, telling, pinned | kept)
+            with self._beside(others) as rest, self.store.transaction():
+                untold = self._untold(telling)
+                self.store.put_together(chain([self._read(own)], rest, untold))
+                self.store.set_ref_tips(tips)
 
-    def _shares(self, moved: Mapping[str, str], kept: set[Oid]) -> list[_Share]:
+    def _telling(self, unseen: Mapping[str, str]) -> Telling:
+        """Have git tell the lines of all notes of refs, unless it was asked before."""
+        begun, self._begun = self._begun, None
+        if begun and begun.tips == unseen:
+            return begun
+        return Telling(self.repo, unseen)
+
+    def _shares(
+        self, moved: Mapping[str, str], telling: Telling, kept: set[Oid]
+    ) -> list[_Share]:
         """Return what is to be read, here and by a twin: all of it here if it is little.
 
         `moved` are the refs of notes, with the tips that were read last.
         """
-        changed = self.notes.changed(moved)
-        blobs = {blob: name for of in changed.values() for blob, name in of.items()}
-        if len(blobs) < _MANY:
-            return [_Share(partial(self.notes.lines, blobs), kept)]
-        its = {oid for oid in kept if oid.startswith(_ITS)}
-        if any(moved.values()):
-            theirs = [blob for blob, name in blobs.items() if name.startswith(_ITS)]
-            mine = blobs.keys() - theirs
-            lines = [partial(self.notes.lines, part) for part in (mine, theirs)]
-        else:
-            named = [ref for ref, of in changed.items() if of]
-            read = partial(self.notes.all_lines, named, "".join(_ITS))
-            lines = [partial(read, but=True), read]
-        return [_Share(lines[0], kept - its), _Share(lines[1], its)]
+        rest = {ref: tip for ref, tip in moved.items() if tip}
+        changed = self.notes.changed(rest).values()
+        blobs = {blob: name for of in changed for blob, name in of.items()}
+        if len(kept) + len(blobs) < _MANY:
+            return [
+                _Share(kept, lambda: chain(telling.lines(), self.notes.lines(blobs)))
+            ]
+
+        def lines(*, its: bool) -> Iterator[bytes]:
+            part = (x for x, name in blobs.items() if name.startswith(_ITS) == its)
+            return chain(telling.share(_ITS, its=its), self.notes.lines(part))
+
+        theirs = {oid for oid in kept if oid.startswith(_ITS)}
+        return [
+            _Share(kept - theirs, partial(lines, its=False)),
+            _Share(theirs, partial(lines, its=True)),
+        ]
 
     def _read(self, share: _Share, *, asking: bool = True) -> Part:
-        """Read records, and the commits that they are about or that are kept.
+        """Read commits that are kept, and records with the commits that they are about.
 
-        Without `asking`, those that the index knows as well.
+        Without `asking`, commits that the index knows are read as well.
         """
+
+        def unknown(oids: set[str]) -> Iterator[Commit]:
+            known = self.store.known(oids) if asking else set[str]()
+            return commits.read_commits(self.repo, oids - known)
+
+        kept = set[str](share.kept)
+        told = self.store.told(unknown(kept))
         said = self.store.gather(share.lines())
-        wanted = {*share.kept, *said.about}
-        if asking:
-            wanted -= self.store.known(wanted)
-        return self.store.part(commits.read_commits(self.repo, wanted), said)
+        told += self.store.told(unknown(said.about - kept))
+        return Part(told, said)
+
+    def _untold(self, telling: Telling) -> Iterator[Part]:
+        """Read one by one what git cannot tell at once.
+
+        A stranger may have let a ref point to something else than a commit.
+        """
+        if not telling.is_whole():
+            found = self.notes.changed(dict.fromkeys(telling.tips, "")).values()
+            blobs = [blob for of in found for blob in of]
+            yield self._read(_Share(set(), partial(self.notes.lines, blobs)))
 
     @contextmanager
     def _beside(self, shares: list[_Share]) -> Iterator[Iterator[Part | Path]]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.client import ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import StoreError, StoreKeptError
+from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
+from loopgraph_git.git.telling import Telling
 from loopgraph_git.ledger import Ledger
 from loopgraph_git.reconcile import reconcile
 
@@ -81,8 +83,14 @@ def rebuild(
 
     `patterns` name the experiment branches. Readers see all of it or nothing.
     """
-    with ExitStack() as last, client.in_memory() as built, _uncollected():
-        reconcile(Ledger(repo, built.store), patterns)
+    with (
+        # git has much to tell, and goes on while packs and commits are read
+        Telling(repo, Notes(repo).refs()) as begun,
+        ExitStack() as last,
+        client.in_memory() as built,
+        _uncollected(),
+    ):
+        reconcile(Ledger(repo, built.store, begun), patterns)
         last.enter_context(client.store.db.becoming(built.store.db))
         # they are the same, and need not be read from the disk here
         return built.store.counts()

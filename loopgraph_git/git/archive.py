@@ -102,7 +102,12 @@ def archived(repo: Repo, names: Iterable[str]) -> set[Oid]:
     # every other line names the commit alone
     lines = [line.split() for line in listing.splitlines()[1::2]]
     empty = _EMPTY[repo.object_format]
-    return {Oid(name) for tree, *names in lines if tree == empty for name in names[1:]}
+    return {
+        Oid.trusted(name)
+        for tree, *names in lines
+        if tree == empty
+        for name in names[1:]
+    }
 
 
 def archives(repo: Repo) -> dict[str, Oid]:

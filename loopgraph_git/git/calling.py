@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     _Env = Mapping[str, str]
 
+Process = subprocess.Popen[bytes]
 _FLAGS = (
     "-c", "core.hooksPath=/dev/null",
     # from git 2.55 on, hooks in the configuration are switched off by their event
@@ -85,9 +86,18 @@ def _scrub(given: Mapping[str, str]) -> list[str]:
     return ["env", *(part for name in names for part in ("-u", name))] if names else []
 
 
+def begin(folder: Path, *args: str, stdout: BinaryIO) -> Process:
+    """Call git in a folder and let it print into a file; its complaints are in a pipe."""
+    return _begin(folder, *args, stdout=stdout)
+
+
 def _begin(
-    folder: Path, *args: str, stdin: BinaryIO | None = None, env: _Env | None = None
-) -> subprocess.Popen[bytes]:
+    folder: Path,
+    *args: str,
+    stdin: BinaryIO | None = None,
+    env: _Env | None = None,
+    stdout: BinaryIO | int = subprocess.PIPE,
+) -> Process:
     _check(folder)
     env = env or {}
     try:
@@ -97,7 +107,7 @@ def _begin(
             # in English, as GitPython has it: some of what git says is read by us
             env={**os.environ, "LANGUAGE": "C", "LC_ALL": "C", **env},
             stdin=stdin or subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
         )
     except FileNotFoundError as missing:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 _DIFF_LIMIT = 4000
 _BATCH = 500
-_STAMP = re.compile(r"> (-?\d+) [+-]\d{4}\Z")
+# a broken commit may lack its committer, or the time
+_HEAD = re.compile(
+    r"tree ([0-9a-f]+)\n(?:parent ([0-9a-f]+)\n)?(?:(?!committer ).+\n)*"
+    r"(?:committer .*> (-?\d+) [+-]\d{4}$)?",
+    re.MULTILINE,
+)
 
 
 def write_tree(repo: Repo, base: Oid, files: Mapping[str, str]) -> Oid:
@@ -76,8 +81,8 @@ def read_commits(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
     Their changes are not read: that takes ten times as long as all the rest.
     """
     for name, kind, content in repo.objects(_present(repo, sorted(set(oids)))):
-        if kind == "commit":
-            yield _parse(name if isinstance(name, Oid) else Oid(name), content)
+        if kind == "commit" and (commit := _parse(name, content)):
+            yield commit
 
 
 def _present(repo: Repo, oids: list[str]) -> list[str]:
@@ -91,20 +96,18 @@ def _present(repo: Repo, oids: list[str]) -> list[str]:
     return listing.splitlines()
 
 
-def _parse(oid: Oid, content: bytes) -> Commit:
+def _parse(name: str, content: bytes) -> Commit | None:
     header, _, message = content.decode("utf-8", "replace").partition("\n\n")
-    found: dict[str, str] = {}
-    for line in header.split("\n"):
-        key, _, value = line.partition(" ")
-        found.setdefault(key, value)
-    stamp = _STAMP.search(found.get("committer", ""))
+    head = _HEAD.match(header)
+    if head is None:
+        return None
+    tree, parent, stamp = head.groups()
     subject, body, known = trailers.parse(message)
-    parent = found.get("parent")
     return Commit(
-        oid=oid,
-        tree=Oid(found["tree"]),
-        parent=Oid(parent) if parent else None,
-        ts=max(0, int(stamp[1])) if stamp else 0,
+        oid=Oid.trusted(name),
+        tree=Oid.trusted(tree),
+        parent=Oid.trusted(parent) if parent else None,
+        ts=max(0, int(stamp)) if stamp else 0,
         subject=subject[:500],
         body=body[:4000],
         trailers=known,

@@ -19,7 +19,7 @@ from loopgraph_git.git.lock import locked
 from loopgraph_git.records import Kind, Oid, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from loopgraph_git.git.repo import Repo
 
@@ -116,8 +116,12 @@ class Notes:
         return [row.split()[1] for row in (listing or "").splitlines()]
 
     def refs(self) -> dict[str, Oid]:
-        """Return every notes ref that holds records: ours and the fetched ones."""
-        return self._repo.refs(refs.NOTES, refs.REMOTE_NOTES)
+        """Return every notes ref that holds records: ours and the fetched ones.
+
+        What is not ASCII is no name of a writer, nor a text that an index can hold.
+        """
+        found = self._repo.refs(refs.NOTES, refs.REMOTE_NOTES)
+        return {ref: tip for ref, tip in found.items() if ref.isascii()}
 
     def records(self, since: Mapping[str, str]) -> Iterator[Record]:
         """Read the records of refs in bulk: ref → the tip read last, or "".
@@ -129,16 +133,6 @@ class Notes:
         for line in self.lines(blobs):
             with suppress(RecordError):
                 yield Record.decode(line.decode("utf-8", "replace"))
-
-    def all_lines(
-        self, refs: Sequence[str], digits: str, *, but: bool = False
-    ) -> Iterator[bytes]:
-        """Read the lines of all notes of refs that have some, records or not.
-
-        Those on commits whose names begin with one of some `digits`, or all but those.
-        """
-        path = f"{':(exclude)' if but else ''}[{digits}]*"
-        return (line.rstrip(b"\r") for line in self._repo.lines(refs, "{", path))
 
     def lines(self, blobs: Iterable[str]) -> Iterator[bytes]:
         """Read the lines of some notes, records or not."""

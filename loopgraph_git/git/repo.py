@@ -12,17 +12,17 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from loopgraph_git.errors import GitError, NotARepositoryError
-from loopgraph_git.git.calling import call, output, stream
+from loopgraph_git.git.calling import begin, call, output, stream
 from loopgraph_git.records import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
-_LINE_BYTES = 1 << 16
-"""What is kept of a line that does not end: sixteen times the longest record."""
+    from loopgraph_git.git.calling import Process
+
 _FALLBACK_NAME = "loopgraph"
 _FALLBACK_EMAIL = "loopgraph@localhost"
 
@@ -153,7 +153,7 @@ class Repo:
             "for-each-ref", "--format=%(objectname) %(refname)", "--", *prefixes
         )
         rows = (row.split(" ", 1) for row in out.splitlines())
-        return {name: Oid(oid) for oid, name in rows}
+        return {name: Oid.trusted(oid) for oid, name in rows}
 
     def update_refs(self, *updates: tuple[str, str, str]) -> None:
         """Set refs in one transaction: (ref, new, old), each checked against old.
@@ -188,29 +188,9 @@ class Repo:
                 # a line's end follows
                 yield name, header[1].decode(), out.read(size + 1)[:-1]
 
-    def lines(self, trees: Sequence[str], needle: str, *paths: str) -> Iterator[bytes]:
-        """Yield the lines with a text of all files of trees, as far as they can be read.
-
-        `paths` are pathspecs. It takes half the time of reading the files by `objects`,
-        for which git asks of each how large it is, and prints it by itself. Lines of
-        over 64 KB are cut. Raises GitError when git does not come to an end.
-        """
-        if not trees:
-            return
-        options = (
-            "--threads=1", "--text", "--no-color", "-h", "--no-line-number",
-            "--no-column", "--no-textconv", "--no-recurse-submodules",
-        )  # fmt: skip
-        asked = ("grep", *options, "-F", "-e", needle, *trees, "--", *paths)
-        with stream(self._folder, *asked) as (out, wait):
-            rest = b""
-            while piece := out.read1():
-                lines = (rest + piece).split(b"\n")
-                rest = lines.pop()[:_LINE_BYTES]
-                yield from lines
-            # 1: there is no such line
-            if wait() not in (0, 1):
-                raise GitError("git grep did not come to its end: run `git fsck`")
+    def begin(self, *args: str, stdout: BinaryIO) -> Process:
+        """Run a git command that prints into a file, and do not wait for it."""
+        return begin(self._folder, *args, stdout=stdout)
 
     def write_blob(self, content: bytes) -> Oid:
         """Store bytes as a blob, unfiltered, and return its name."""

@@ -28,7 +28,6 @@ from loopgraph_git.researchfs import (
     together,
 )
 from loopgraph_git.researchfs.database import Database
-from loopgraph_git.researchfs.together import Part
 from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
@@ -48,8 +47,10 @@ if TYPE_CHECKING:
         Record,
         Result,
     )
+    from loopgraph_git.researchfs.commits import Told
     from loopgraph_git.researchfs.outcomes import Said, Skipped
     from loopgraph_git.researchfs.shelved import Ingest
+    from loopgraph_git.researchfs.together import Part
 
 
 class Store(Closing):
@@ -171,9 +172,9 @@ class Store(Closing):
         """Read the records among lines of notes, thousands of them, for `put_together`."""
         return together.gather(lines)
 
-    def part(self, given: Iterable[Commit], said: Said) -> Part:
+    def told(self, given: Iterable[Commit]) -> list[Told]:
         """Work out what commits say, for `put_together`; nothing is asked or written."""
-        return Part(list(map(commits.told, given)), said)
+        return list(map(commits.told, given))
 
     def put_together(self, parts: Iterable[Part | Path]) -> None:
         """Do what `put_commits` and `put_records` do, quicker with most in one call.

@@ -42,7 +42,7 @@ def part(store, facts):
     commits = [fact for fact in facts if isinstance(fact, Commit)]
     records = [fact for fact in facts if isinstance(fact, Record)]
     said = store.gather(record.encode().encode() for record in records)
-    return store.part(commits, said)
+    return Part(store.told(commits), said)
 
 
 def put_together(store, facts):
@@ -176,7 +176,7 @@ def test_a_bulk_write_that_fails_leaves_every_index(store):
     )
 
     def broken():
-        yield from store.part([commit("c1")], said).told
+        yield from store.told([commit("c1")])
         raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011

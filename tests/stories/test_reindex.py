@@ -48,7 +48,10 @@ def commits(root) -> list[Oid]:
         parts.append(f"committer {stamp}\n{data(f'Try {number}')}")
         parts.append(f"M 100644 inline train.py\n{data(f'RATE = {number}')}")
     git(root, "fast-import", "--quiet", stdin="".join(parts))
-    return [Oid(x) for x in git(root, "rev-list", "lg/many").split()]
+    oids = [Oid(x) for x in git(root, "rev-list", "lg/many").split()]
+    pins = "".join(f"create {refs.pin(oid)} {oid}\n" for oid in oids)
+    git(root, "update-ref", "--stdin", stdin=pins)
+    return oids
 
 
 def records(root, oids: list[Oid]):
@@ -122,6 +125,16 @@ def test_two_processes_build_the_same_index_as_one(toy):
     alone = dumped(toy.root, "one", fresh=True)
     assert alone.count("no better") >= COUNT
     assert dumped(toy.root, "all", fresh=True) == alone
+
+
+def test_a_ref_that_holds_no_notes_hides_none(toy):
+    lines = by_commit(toy.root, commits(toy.root))
+    annotate(toy.root, WRITER, {commit: said[0] for commit, said in lines.items()})
+    alone = dumped(toy.root, "all", fresh=True).splitlines()
+    git(toy.root, "update-ref", f"{refs.NOTES}{'y' * 12}", "HEAD^{tree}")
+    for processors in ("one", "all"):
+        both = dumped(toy.root, processors, fresh=True).splitlines()
+        assert [x for x in both if "y" * 12 not in x] == alone
 
 
 def test_thousands_that_are_added_to_known_ones_are_read_by_two_as_well(toy):

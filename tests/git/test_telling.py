@@ -1,16 +1,20 @@
-"""All notes of refs at once: the same lines as one by one, whatever is configured."""
+"""All notes of refs are told at once: the same lines, whatever is configured."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from loopgraph_git.errors import GitError
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
+from loopgraph_git.git.telling import Telling
 from tests.conftest import git
 
 REF = "refs/notes/loopgraph/ada"
-LINE = '{"v":1,"kind":"result"}'
+LINE = '{"commit":"0","kind":"result"}'
 CONTENTS = [
     f"{LINE}\n",
     f"{LINE}\r\n\n{LINE} again",
@@ -32,22 +36,24 @@ def notes(tmp_path):
     parts = [f"commit {REF}\ncommitter {stamp}\ndata 0\n"]
     for number in range(400):
         name = f"{number * 7919 % 65536:04x}".ljust(40, "5")
-        content = CONTENTS[number % len(CONTENTS)].replace("result", f"r{number}")
+        content = CONTENTS[number % len(CONTENTS)].replace('"0"', f'"{number:x}"')
         parts.append(f"M 100644 inline {name[:2]}/{name[2:]}\n")
         parts.append(f"data {len(content)}\n{content}\n")
     Repo(root).run("fast-import", "--quiet", stdin="".join(parts).encode("latin-1"))
     return Notes(Repo(root))
 
 
-def all_lines(notes: Notes, *names: str) -> list[bytes]:
-    """Return the lines of the notes of refs, which are read in two parts."""
-    given = names or (REF,)
-    parts = (notes.all_lines(given, "09a"), notes.all_lines(given, "09a", but=True))
-    first, second = map(list, parts)
-    assert first
-    assert len(first) < len(second)
+def told(notes: Notes, *names: str) -> list[bytes]:
+    """Return the lines of the notes of refs, and see that no share lacks one."""
+    with Telling(notes._repo, {name: name for name in names or (REF,)}) as telling:
+        assert telling.is_whole()
+        shares = [list(telling.share("09a", its=its)) for its in (True, False)]
+        lines = list(telling.lines())
+    assert shares[0]
+    assert len(shares[0]) < len(shares[1])
+    assert sorted(shares[0] + shares[1]) == sorted(lines)
     # what is longer is cut somewhere
-    return sorted(line for line in first + second if len(line) < 65536)
+    return sorted(line for line in lines if len(line) < 65536)
 
 
 def one_by_one(notes: Notes) -> list[bytes]:
@@ -56,7 +62,7 @@ def one_by_one(notes: Notes) -> list[bytes]:
 
 
 def test_they_are_the_lines_that_could_hold_a_record(notes):
-    found = all_lines(notes)
+    found = told(notes)
     assert found == one_by_one(notes)
     assert len(found) > 400
 
@@ -78,12 +84,12 @@ def test_they_are_the_lines_that_could_hold_a_record(notes):
 )
 def test_settings_of_the_user_change_nothing(notes, setting, monkeypatch):
     root = notes._repo.root
-    plain = all_lines(notes)
+    plain = told(notes)
     (root / "attributes").write_text("* binary\n")
     (root / ".gitattributes").write_text("* diff=upper\n")
     git(root, "config", *setting.split("=", 1))
     monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
-    assert all_lines(notes) == plain
+    assert told(notes) == plain
 
 
 def test_notes_that_are_missing_are_passed_over(notes):
@@ -95,19 +101,47 @@ def test_notes_that_are_missing_are_passed_over(notes):
     tree = git(root, "mktree", "--missing", stdin=rows).strip()
     commit = git(root, "commit-tree", "-m", "Notes", tree).strip()
     git(root, "update-ref", "refs/notes/loopgraph/bob", commit)
-    assert all_lines(notes, "refs/notes/loopgraph/bob", REF) == all_lines(notes)
+    assert told(notes, "refs/notes/loopgraph/bob", REF) == told(notes)
 
 
-def test_what_is_no_tree_is_refused(notes):
-    with pytest.raises(GitError, match="git fsck"):
-        list(notes.all_lines(["refs/notes/loopgraph/nobody"], "0"))
+def test_what_is_no_tree_is_not_told_to_the_end(notes):
+    with Telling(notes._repo, {"refs/notes/loopgraph/nobody": "0" * 40}) as telling:
+        assert list(telling.lines()) == []
+        assert not telling.is_whole()
 
 
 def test_who_stops_listening_does_not_wait(notes):
-    lines = notes.all_lines([REF], "0")
-    assert next(lines)
-    lines.close()
+    telling = Telling(notes._repo, {REF: REF})
+    telling.close()
+    telling.close()
+    assert telling._process.returncode is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no copies here")
+def test_a_copy_of_the_process_is_told_the_same(notes):
+    code = f"""
+import os, sys
+from pathlib import Path
+from loopgraph_git.git.repo import Repo
+from loopgraph_git.git.telling import Telling
+with Telling(Repo(Path({str(notes._repo.root)!r})), {{{REF!r}: {REF!r}}}) as telling:
+    child = os.fork()
+    print(hash(tuple(telling.lines())), flush=True)
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(telling.is_whole())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    one, other, whole = done.stdout.split()
+    assert one == other
+    assert whole == "True"
 
 
 def test_without_refs_there_is_nothing(notes):
-    assert list(notes.all_lines([], "0")) == []
+    with Telling(notes._repo, {}) as telling:
+        assert list(telling.lines()) == []
+        assert telling.is_whole()
