@@ -66,6 +66,10 @@ class StoreError(LoopGraphError):
     """The ResearchFS database cannot be opened, read or written."""
 
 
+class LineUnreadError(StoreError):
+    """The line of a record is not in the index: it was left in git when that was read."""
+
+
 class StoreKeptError(StoreError):
     """A sound database that is busy, newer or not ours: never one to delete."""
 

@@ -176,15 +176,15 @@ class Lab(Closing):
 
     def records_of(self, commit: Oid) -> list[Record]:
         """Return every record about a commit, the oldest first."""
-        return self.client.store.records_of(commit)
+        return self.ledger.records_of(commit)
 
     def results_of(self, commit: Oid) -> list[Result]:
         """Return the runs of a commit, the oldest first."""
-        return self.client.store.results_of(commit)
+        return self.ledger.results_of(commit)
 
     def results(self, *, protocol: str, platform: str = "") -> list[tuple[Oid, Result]]:
         """Return all runs of one protocol (and platform), with their commits."""
-        return self.client.store.results(protocol=protocol, platform=platform)
+        return self.ledger.results(protocol=protocol, platform=platform)
 
     def best(self, k: int = 10) -> Found[Experiment]:
         """Return the k best experiments among those that compare.
@@ -347,4 +347,5 @@ class Lab(Closing):
     def dump(self) -> Iterator[str]:
         """Yield every row of the index as a line of JSON."""
         self.recognise(limit=None)
+        self.ledger.read_lines()
         return self.client.store.dump()

@@ -7,10 +7,10 @@ notes are the truth, and the index follows them.
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from loopgraph_git.errors import LineUnreadError
 from loopgraph_git.git import archive, commits, refs
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.telling import Telling
@@ -19,11 +19,11 @@ from loopgraph_git.researchfs.together import Part
 from loopgraph_git.twin import twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from loopgraph_git.git.repo import Repo
-    from loopgraph_git.records import Commit, Record
+    from loopgraph_git.records import Commit, Record, Result
     from loopgraph_git.researchfs.store import Store
 
 _T = TypeVar("_T")
@@ -33,6 +33,8 @@ _READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 1000
 _MANY = 2000
 """Commits and notes from which on a twin is worth its while, which takes 30 ms."""
+_ONE_BY_ONE = 3
+"""Commits about which lines are asked for by themselves, which git has to look for."""
 _ITS = tuple("9abcdef")
 """What commits begin with that a twin reads, and the records about them."""
 
@@ -41,7 +43,7 @@ class _Share(NamedTuple):
     """What one process reads: commits that are kept, and lines of notes."""
 
     kept: set[Oid]
-    lines: Callable[[], Iterable[bytes]]
+    lines: Iterator[bytes]
 
 
 class Ledger:
@@ -52,6 +54,7 @@ class Ledger:
         self.store = store
         self.notes = Notes(repo)
         self._begun = begun
+        self._asked = 0
 
     def new(self, kind: Kind, commit: Oid, body: Mapping[str, object]) -> Record:
         """Write a new record of this writer."""
@@ -91,8 +94,7 @@ class Ledger:
             kept = archive.archived(self.repo, [x for x in fresh if x not in moved])
             own, *others = self._shares(moved, telling, pinned | kept)
             with self._beside(others) as rest, self.store.transaction():
-                untold = self._untold(telling)
-                self.store.put_together(chain([self._read(own)], rest, untold))
+                self.store.put_together(chain([self._read(own)], rest))
                 self.store.set_ref_tips(tips)
 
     def _telling(self, unseen: Mapping[str, str]) -> Telling:
@@ -112,20 +114,14 @@ class Ledger:
         rest = {ref: tip for ref, tip in moved.items() if tip}
         changed = self.notes.changed(rest).values()
         blobs = {blob: name for of in changed for blob, name in of.items()}
+        untold, read = self._untold(telling), self.notes.lines
         if len(kept) + len(blobs) < _MANY:
-            return [
-                _Share(kept, lambda: chain(telling.lines(), self.notes.lines(blobs)))
-            ]
-
-        def lines(*, its: bool) -> Iterator[bytes]:
-            part = (x for x, name in blobs.items() if name.startswith(_ITS) == its)
-            return chain(telling.share(_ITS, its=its), self.notes.lines(part))
-
-        theirs = {oid for oid in kept if oid.startswith(_ITS)}
-        return [
-            _Share(kept - theirs, partial(lines, its=False)),
-            _Share(theirs, partial(lines, its=True)),
-        ]
+            return [_Share(kept, chain(telling.lines(), untold, read(blobs)))]
+        others = {oid for oid in kept if oid.startswith(_ITS)}
+        theirs = [blob for blob, name in blobs.items() if name.startswith(_ITS)]
+        own = telling.share(_ITS, its=False), untold, read(blobs.keys() - theirs)
+        its = telling.share(_ITS, its=True), read(theirs)
+        return [_Share(kept - others, chain(*own)), _Share(others, chain(*its))]
 
     def _read(self, share: _Share, *, asking: bool = True) -> Part:
         """Read commits that are kept, and records with the commits that they are about.
@@ -139,19 +135,18 @@ class Ledger:
 
         kept = set[str](share.kept)
         told = self.store.told(unknown(kept))
-        said = self.store.gather(share.lines())
+        said = self.store.gather(share.lines)
         told += self.store.told(unknown(said.about - kept))
         return Part(told, said)
 
-    def _untold(self, telling: Telling) -> Iterator[Part]:
-        """Read one by one what git cannot tell at once.
+    def _untold(self, telling: Telling) -> Iterator[bytes]:
+        """Read the lines one by one where git could not tell them at once.
 
         A stranger may have let a ref point to something else than a commit.
         """
         if not telling.is_whole():
             found = self.notes.changed(dict.fromkeys(telling.tips, "")).values()
-            blobs = [blob for of in found for blob in of]
-            yield self._read(_Share(set(), partial(self.notes.lines, blobs)))
+            yield from self.notes.lines(blob for of in found for blob in of)
 
     @contextmanager
     def _beside(self, shares: list[_Share]) -> Iterator[Iterator[Part | Path]]:
@@ -163,6 +158,38 @@ class Ledger:
 
         with twin(work) if shares else nullcontext() as made:
             yield ((made and made.result()) or self._read(share) for share in shares)
+
+    def records_of(self, commit: Oid) -> list[Record]:
+        """Return every record about a commit; see Store.records_of."""
+        return self._with_lines(lambda: self.store.records_of(commit), commit)
+
+    def results_of(self, commit: Oid) -> list[Result]:
+        """Return the runs of a commit that count; see Store.results_of."""
+        return self._with_lines(lambda: self.store.results_of(commit), commit)
+
+    def results(self, *, protocol: str, platform: str) -> list[tuple[Oid, Result]]:
+        """Return the runs of one protocol; see Store.results."""
+        return self._with_lines(
+            lambda: self.store.results(protocol=protocol, platform=platform)
+        )
+
+    def _with_lines(self, ask: Callable[[], _Made], commit: Oid | None = None) -> _Made:
+        """Ask, and once more with the lines of what is asked about read from git."""
+        try:
+            return ask()
+        except LineUnreadError:
+            self._asked += 1
+            self.read_lines(commit if self._asked <= _ONE_BY_ONE else None)
+            return ask()
+
+    def read_lines(self, commit: Oid | None = None) -> None:
+        """Index the lines of records, about one commit or all, that are in git alone.
+
+        They are half of an index, and lists and tables do not need them.
+        """
+        about = f'"commit":"{commit}"' if commit else "{"
+        with Telling(self.repo, self.notes.refs(), about) as telling:
+            self.store.put_lines(chain(telling.lines(), self._untold(telling)))
 
     def read_texts(self) -> None:
         """Index messages and changes of commits, where they were not read yet.

@@ -146,8 +146,7 @@ def _link(ledger: Ledger, link: landed.Link) -> None:
     """Write a link, unless this or another clone wrote it before."""
     if link.experiment == link.to or not ledger.store.knows(link.experiment):
         return
-    written = ledger.store.records_of(link.experiment)
-    if any(x.kind is Kind.LINK and x.body.get("to") == link.to for x in written):
+    if link.to in ledger.store.links_of(link.experiment):
         return
     body = {"to": str(link.to), "how": link.how, "same_tree": link.same_tree}
     ledger.new(Kind.LINK, link.experiment, body)

@@ -25,7 +25,7 @@ _ABOUT = b'"commit":"'
 
 
 class Telling(Closing):
-    """The lines that could be records of all notes of refs: ref → tip.
+    """The lines with a text, as every record has, of all notes of refs: ref → tip.
 
     One `git grep` finds them, as far as the notes can be read, and writes them to a file.
     It takes half the time of reading the notes one by one, for which git asks of each how
@@ -33,13 +33,13 @@ class Telling(Closing):
     statement, or close it.
     """
 
-    def __init__(self, repo: Repo, tips: Mapping[str, str]) -> None:
+    def __init__(self, repo: Repo, tips: Mapping[str, str], text: str = "{") -> None:
         self.tips = dict(tips)
         self._open = ExitStack()
         if tips:
             self._file = TemporaryFile()  # noqa: SIM115  closed with git itself
             self._open.callback(self._file.close)
-            asked = ("grep", *_OPTIONS, "-F", "-e", "{", *tips.values(), "--")
+            asked = ("grep", *_OPTIONS, "-F", "-e", text, *tips.values(), "--")
             self._process = repo.begin(*asked, stdout=self._file)
             self._open.enter_context(self._process)
 

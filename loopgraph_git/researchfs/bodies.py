@@ -174,10 +174,10 @@ def quickly(line: bytes) -> OutcomeLine | VerdictLine | None:
 
 def outcome_row(line: str) -> Row:
     """Return what the table of outcomes keeps of a result; raises RecordError."""
-    return outcome_columns(_read(_RESULT, line), line)
+    return outcome_columns(_read(_RESULT, line), line.encode())
 
 
-def outcome_columns(it: OutcomeLine, line: str) -> Row:
+def outcome_columns(it: OutcomeLine, line: bytes) -> Row:
     """Return the same of a line that was read."""
     row = (
         # a plain text: SQLite asks of every other one what it might be
@@ -203,10 +203,10 @@ def verdict_of(line: str) -> Verdict:
 
 def verdict_row(line: str) -> Row:
     """Return what the table of verdicts keeps of one; raises RecordError."""
-    return verdict_columns(_read(_VERDICT, line), line)
+    return verdict_columns(_read(_VERDICT, line), line.encode())
 
 
-def verdict_columns(it: VerdictLine, line: str) -> Row:
+def verdict_columns(it: VerdictLine, line: bytes) -> Row:
     """Return the same of a line that was read."""
     row = (str(it.value), it.reason, it.baseline, it.delta, it.noise, it.n or 0)
     return _cleaned(row, line)
@@ -262,8 +262,8 @@ def _given(members: Struct) -> dict[str, Any]:
     }
 
 
-def _cleaned(row: Row, line: str) -> Row:
+def _cleaned(row: Row, line: bytes) -> Row:
     # a line is ASCII: what the database cannot hold is written as an escape in it
-    if "\\u" not in line:
+    if b"\\u" not in line:
         return row
     return tuple(clean(item) if isinstance(item, str) else item for item in row)

@@ -100,8 +100,13 @@ class Said(Struct):
             )
         )
 
-    def add_read(self, it: bodies.OutcomeLine | bodies.VerdictLine, line: str) -> None:
-        """Add the rows of a line that was read already: the same, and quicker."""
+    def add_read(
+        self, it: bodies.OutcomeLine | bodies.VerdictLine, line: bytes
+    ) -> None:
+        """Add the rows of a line that was read already: the same, and quicker.
+
+        The line itself is left in git, where it is asked for when it is wanted.
+        """
         row, experiment = hash_id(it.id), hash_id(it.commit)
         if isinstance(it, bodies.OutcomeLine):
             kind = "result"
@@ -111,7 +116,7 @@ class Said(Struct):
             self.verdicts.append((row, experiment, *bodies.verdict_columns(it, line)))
         self.oids[experiment] = it.commit
         self.records.append(
-            (row, it.id, kind, experiment, it.tree, it.writer, it.seq, it.ts, line)
+            (row, it.id, kind, experiment, it.tree, it.writer, it.seq, it.ts, "")
         )
 
     def _add_retrieval(self, row: int, value: Retrieval) -> None:
@@ -201,7 +206,7 @@ def gather(lines: Iterable[bytes]) -> Said:
             said.about.add(told.commit)
             if told.id not in seen:
                 seen.add(told.id)
-                said.add_read(told, line.decode())
+                said.add_read(told, line)
     return said
 
 
@@ -226,6 +231,18 @@ def put_records(db: Database, records: Iterable[Record]) -> list[Skipped]:
     said.leave_out(known_records(db, said))
     said.write(db)
     return skipped
+
+
+def put_lines(db: Database, lines: Iterable[bytes]) -> None:
+    """Write the lines of records that are known without."""
+    left = iter(lines)
+    while batch := list(islice(left, _BATCH)):
+        told = zip(map(bodies.quickly, batch), batch, strict=True)
+        found = [(line.decode(), hash_id(it.id)) for it, line in told if it]
+        db.write_many(
+            "UPDATE records SET line = ? WHERE id = ? AND line = '' AND kind <> ''",
+            found,
+        )
 
 
 def known_records(db: Database, said: Said) -> set[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from loopgraph_git.errors import StoreError
+from loopgraph_git.errors import LineUnreadError, StoreError
 from loopgraph_git.records import (
     Direction,
     Experiment,
@@ -221,23 +221,24 @@ def _experiment(row: tuple[Any, ...]) -> Experiment:
 
 def records_of(db: Database, commit: str) -> list[Record]:
     """Return every record about a commit; see Store.records_of."""
-    lines = db.column(
-        "SELECT line FROM records WHERE experiment = ? ORDER BY ts, seq, record",
+    rows = db.rows(
+        "SELECT record, line FROM records WHERE experiment = ?"
+        " ORDER BY ts, seq, record",
         row_id("commit", commit),
     )
-    return [Record.decode(line) for line in lines]
+    return [Record.decode(line) for line in _lines(rows)]
 
 
 def results_of(db: Database, commit: str) -> list[Result]:
     """Return the runs of a commit that count; see Store.results_of."""
-    lines = db.column(
-        "SELECT r.line FROM records r JOIN outcomes o USING(id)"  # noqa: S608
+    rows = db.rows(
+        "SELECT r.record, r.line FROM records r JOIN outcomes o USING(id)"  # noqa: S608
         " JOIN experiments e ON e.id = r.experiment"
         f" WHERE r.experiment = ? AND {_BELIEVED}"
         " ORDER BY r.ts, r.seq, r.record",
         row_id("commit", commit),
     )
-    return [result_of(line) for line in lines]
+    return [result_of(line) for line in _lines(rows)]
 
 
 def results(
@@ -245,15 +246,36 @@ def results(
 ) -> list[tuple[Oid, Result]]:
     """Return the runs of one protocol; see Store.results."""
     rows = db.rows(
-        "SELECT e.oid, r.line FROM outcomes o JOIN records r USING(id)"  # noqa: S608
-        " JOIN experiments e ON e.id = o.experiment"
+        "SELECT r.record, r.line, e.oid FROM outcomes o"  # noqa: S608
+        " JOIN records r USING(id) JOIN experiments e ON e.id = o.experiment"
         " WHERE o.protocol = ? AND ? IN ('', o.platform)"
         f" AND {_BELIEVED}"
         " ORDER BY r.ts, r.seq, r.record",
         protocol,
         platform,
     )
-    return [(Oid(oid), result_of(line)) for oid, line in rows]
+    found = zip(rows, _lines(rows), strict=True)
+    return [(Oid(row[2]), result_of(line)) for row, line in found]
+
+
+def _lines(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the lines of records, of rows that begin with name and line."""
+    lines = [row[1] for row in rows]
+    if "" in lines:
+        raise LineUnreadError(
+            f"record {rows[lines.index('')][0]} is in the index and its line is not, "
+            "nor found in git: run `git lg reindex`"
+        )
+    return lines
+
+
+def links_of(db: Database, commit: str) -> set[str]:
+    """Return where links from a commit lead; see Store.links_of."""
+    found = db.column(
+        "SELECT e.oid FROM links l JOIN experiments e ON e.id = l.new WHERE l.old = ?",
+        row_id("commit", commit),
+    )
+    return set(found)
 
 
 def known(db: Database, oids: Iterable[str]) -> set[str]:

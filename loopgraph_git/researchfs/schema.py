@@ -102,7 +102,8 @@ CREATE TABLE records(
   writer TEXT NOT NULL,
   seq INTEGER NOT NULL,
   ts INTEGER NOT NULL,              -- milliseconds since the epoch
-  line TEXT NOT NULL                -- the whole record, as it stands in the note
+  line TEXT NOT NULL                -- the whole record, as it stands in the note;
+                                    -- empty until asked for, if it was read in bulk
 ) STRICT;
 CREATE INDEX records_by_experiment ON records(experiment);
 

@@ -297,8 +297,21 @@ class Store(Closing):
             self.db, k, direction, metric=metric, protocol=protocol, platform=platform
         )
 
+    def put_lines(self, lines: Iterable[bytes]) -> None:
+        """Write lines of records that were read in bulk; others are passed over."""
+        with self.transaction():
+            outcomes.put_lines(self.db, lines)
+
+    def links_of(self, commit: str) -> set[str]:
+        """Return the commits that links lead to from a commit, retracted ones too."""
+        return reading.links_of(self.db, commit)
+
     def records_of(self, commit: str) -> list[Record]:
-        """Return every record about a commit by (ts, seq, id), retracted ones too."""
+        """Return every record about a commit by (ts, seq, id), retracted ones too.
+
+        Raises LineUnreadError for one whose line `put_lines` has still to bring; so do
+        the next two.
+        """
         return reading.records_of(self.db, commit)
 
     def results_of(self, commit: str) -> list[Result]:

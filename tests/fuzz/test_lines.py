@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from loopgraph_git.errors import RecordError
 from loopgraph_git.records import RECORD_LIMIT_BYTES, Kind, Oid, Record, canonical
-from loopgraph_git.researchfs import outcomes
+from loopgraph_git.researchfs import bodies, outcomes
 from tests.fuzz import hostile
 
 ENVELOPE = {
@@ -157,5 +157,9 @@ def slowly(line: str) -> outcomes.Said:
 def test_a_line_that_is_read_quickly_says_the_same(line):
     raw = line.encode("utf-8", "replace")
     quick, slow = outcomes.gather([raw]), slowly(raw.decode())
+    if bodies.quickly(raw):
+        # it is left in git, and can be had from there
+        assert slow.records[0][-1] == line
+        slow.records = [(*slow.records[0][:-1], "")]
     # texts tell 1 from 1.0
     assert repr(quick) == repr(slow)

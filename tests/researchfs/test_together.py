@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loopgraph_git.errors import LineUnreadError
 from loopgraph_git.records import Commit, Record
 from loopgraph_git.researchfs.store import Store
 from loopgraph_git.researchfs.together import Part
@@ -38,15 +39,18 @@ def unread(facts):
     ]
 
 
+def lines_of(facts):
+    return [fact.encode().encode() for fact in facts if isinstance(fact, Record)]
+
+
 def part(store, facts):
     commits = [fact for fact in facts if isinstance(fact, Commit)]
-    records = [fact for fact in facts if isinstance(fact, Record)]
-    said = store.gather(record.encode().encode() for record in records)
-    return Part(store.told(commits), said)
+    return Part(store.told(commits), store.gather(lines_of(facts)))
 
 
 def put_together(store, facts):
     store.put_together([part(store, facts)])
+    store.put_lines(lines_of(facts))
 
 
 def put_halves(store, here, there, folder):
@@ -54,6 +58,7 @@ def put_halves(store, here, there, folder):
     path = Path(folder) / "made"
     store.put_aside(path, part(store, there))
     store.put_together([part(store, here), path])
+    store.put_lines(lines_of([*here, *there]))
 
 
 @settings(max_examples=20, deadline=None)
@@ -144,6 +149,25 @@ def test_every_case_makes_the_same_however_it_is_halved(facts, tmp_path):
                 (folder / "made").unlink()
                 put_halves(store, there, facts, folder)
                 assert list(store.dump()) == expected
+
+
+def test_lines_stay_where_they_are_until_they_are_asked_for(store):
+    facts = unread([commit("a"), result("a", 1.0, protocol="p"), verdict("a")])
+    store.put_together([part(store, facts)])
+    for ask in (
+        lambda: store.records_of(oid("a")),
+        lambda: store.results_of(oid("a")),
+        lambda: store.results(protocol="p"),
+    ):
+        with pytest.raises(LineUnreadError, match="git lg reindex"):
+            ask()
+    assert store.records_of(oid("b")) == store.results(protocol="q") == []
+    assert store.check() == []
+    store.put_lines([b"no record", b"{}", *lines_of(facts), *lines_of([WRONG])])
+    assert lines_of(store.records_of(oid("a"))) == lines_of(facts)
+    assert [x.value for x in store.results_of(oid("a"))] == [1.0]
+    assert [x for x, _ in store.results(protocol="p")] == [oid("a")]
+    assert store.check() == []
 
 
 def test_a_retraction_may_come_before_what_it_takes_back(store):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from loopgraph_git.errors import LineUnreadError
 from loopgraph_git.git import refs
 from loopgraph_git.loopgraph import LoopGraph
 from loopgraph_git.records import (
@@ -147,6 +148,35 @@ def test_thousands_that_are_added_to_known_ones_are_read_by_two_as_well(toy):
     added = dumped(toy.root, "all", fresh=False)
     assert added.count("no better") >= COUNT
     assert dumped(toy.root, "one", fresh=True) == added
+
+
+UNREAD = "SELECT count(*) FROM records WHERE line = ''"
+
+
+def test_lines_are_read_from_git_when_they_are_asked_for(toy):
+    lines = by_commit(toy.root, commits(toy.root))
+    annotate(toy.root, WRITER, {c: "\n".join(said) for c, said in lines.items()})
+    with LoopGraph.open(toy.root) as lab:
+        lab.reindex()
+        [unread] = lab.client.store.db.column(UNREAD)
+        assert unread >= 2 * COUNT
+        for number, (commit, said) in enumerate(list(lines.items())[:5], start=1):
+            told = [record.encode() for record in lab.records_of(Oid(commit))]
+            assert told == [line for line in said if "no such status" not in line]
+            [left] = lab.client.store.db.column(UNREAD)
+            # who asks about many gets all of them
+            assert (left == 0) == (number > 3)
+            assert left <= unread - 2 * number or number > 3
+
+
+def test_a_line_that_is_gone_is_an_error_in_words(toy):
+    lines = by_commit(toy.root, commits(toy.root))
+    annotate(toy.root, WRITER, {c: "\n".join(said) for c, said in lines.items()})
+    with LoopGraph.open(toy.root) as lab:
+        lab.reindex()
+        git(toy.root, "update-ref", "-d", f"{refs.NOTES}{WRITER}")
+        with pytest.raises(LineUnreadError, match="git lg reindex"):
+            lab.results(protocol="p")
 
 
 def test_thousands_of_changes_are_read_each_for_its_own_commit(toy):
