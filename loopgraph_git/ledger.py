@@ -35,7 +35,7 @@ _MANY = 2000
 """Commits and notes from which on a twin is worth its while, which takes 30 ms."""
 _ONE_BY_ONE = 3
 """Commits about which lines are asked for by themselves, which git has to look for."""
-_ITS = tuple("9abcdef")
+_ITS = tuple("89abcdef")
 """What commits begin with that a twin reads, and the records about them."""
 
 

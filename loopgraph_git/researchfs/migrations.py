@@ -31,9 +31,17 @@ _ADDED = "\n".join(
     if any(f" {table}(" in statement for table in ADDED_IN_4)
 )
 
-MIGRATIONS: tuple[str, ...] = ("", "", f"{_RESET}\n{DDL}", _ADDED)
+_THINNER = "\n".join(
+    f"DROP INDEX {index};\n{statement}"
+    for statement in statements(DDL)
+    for index in ("experiments_by_time", "experiments_by_session", "experiments_unread")
+    if f"CREATE INDEX {index} " in statement
+)
+
+MIGRATIONS: tuple[str, ...] = ("", "", f"{_RESET}\n{DDL}", _ADDED, _THINNER)
 """The script at position n takes a database from version n to n + 1.
 
+Since version 5 lines of records may be in git alone, and three indexes hold no oids.
 Since version 4 there are entries of the shelf, and mentions. Since version 3 there are whole lines of records, imports, recognised methods, and texts
 that are read when they are asked for. What older ones held is read from git again.
 """

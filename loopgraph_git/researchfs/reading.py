@@ -84,7 +84,7 @@ def experiments(
     order = "DESC" if newest_first else "ASC"
     rows = db.rows(
         f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e WHERE e.listed = 1{also}"  # noqa: S608
-        f" ORDER BY e.ts {order}, e.oid {order} LIMIT ?",
+        f" ORDER BY e.ts {order}, e.id {order} LIMIT ?",
         *given.values(),
         _limit(limit),
     )
@@ -187,7 +187,7 @@ def newest_measured(db: Database) -> Experiment | None:
     rows = db.rows(
         f"SELECT {_COLUMNS}, {_OWN_SCORE} FROM experiments e"  # noqa: S608
         " WHERE e.listed = 1 AND e.value IS NOT NULL"
-        " ORDER BY e.ts DESC, e.oid DESC LIMIT 1"
+        " ORDER BY e.ts DESC, e.id DESC LIMIT 1"
     )
     return _experiment(rows[0]) if rows else None
 

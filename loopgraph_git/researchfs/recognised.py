@@ -28,7 +28,7 @@ SELECT e.oid, coalesce(e.parent, ''), e.subject FROM experiments e
  WHERE e.known = 1 AND e.recognised = 0
    AND NOT EXISTS (SELECT 1 FROM experiment_methods x WHERE x.experiment = e.id)
 """
-_NEWEST = " ORDER BY e.ts DESC, e.oid DESC LIMIT ?"
+_NEWEST = " ORDER BY e.ts DESC, e.id DESC LIMIT ?"
 
 
 class Unlabelled(NamedTuple):

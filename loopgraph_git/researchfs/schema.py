@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from loopgraph_git.researchfs.knowledge_tables import KNOWLEDGE
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x4C476669  # "LGfi", so that `file` and we recognise the database
 
 TABLES = f"""\
@@ -56,12 +56,13 @@ CREATE TABLE experiments(
   excerpt TEXT NOT NULL DEFAULT '',
   tokens INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX experiments_by_time ON experiments(ts, oid) WHERE listed = 1;
-CREATE INDEX experiments_by_session ON experiments(session, ts, oid) WHERE listed = 1;
+-- of one second they are in the order of their ids, which is that of their oids
+CREATE INDEX experiments_by_time ON experiments(ts) WHERE listed = 1;
+CREATE INDEX experiments_by_session ON experiments(session, ts) WHERE listed = 1;
 CREATE INDEX experiments_by_parent ON experiments(parent);
 CREATE INDEX experiments_by_retrieval ON experiments(retrieval)
   WHERE retrieval IS NOT NULL;
-CREATE INDEX experiments_unread ON experiments(oid) WHERE seed_only IS NULL;
+CREATE INDEX experiments_unread ON experiments(id) WHERE seed_only IS NULL;
 
 -- A row per method that an experiment tried.
 CREATE TABLE experiment_methods(

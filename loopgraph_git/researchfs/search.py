@@ -75,7 +75,7 @@ SELECT c.id, p.key || '#' || c.ord, c.title, 0.0 FROM chunks c
   JOIN papers p ON p.id = c.paper WHERE 1{also} ORDER BY p.key, c.origin, c.ord LIMIT ?"""
 _RECENT_EXPERIMENTS = """\
 SELECT e.id, e.oid, e.subject, 0.0 FROM experiments e WHERE e.listed = 1{also}
- ORDER BY e.ts DESC, e.oid DESC LIMIT ?"""
+ ORDER BY e.ts DESC, e.id DESC LIMIT ?"""
 _TABLES = {"chunk": "chunks", "experiment": "experiment_texts"}
 
 _NO_MATCH = Match()

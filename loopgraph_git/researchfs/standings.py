@@ -191,7 +191,7 @@ def newest_platform(store: Store) -> str:
     """Return where the newest result that names a platform was measured."""
     found = store.db.column(
         "SELECT platform FROM experiments WHERE listed = 1 AND platform <> ''"
-        " ORDER BY ts DESC, oid DESC LIMIT 1"
+        " ORDER BY ts DESC, id DESC LIMIT 1"
     )
     return str(found[0]) if found else ""
 

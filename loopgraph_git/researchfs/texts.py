@@ -49,7 +49,7 @@ def write_texts(db: Database, wanted: str) -> None:
 
 def unread(db: Database) -> list[str]:
     """Return the commits whose message and change were not read yet."""
-    return db.column("SELECT oid FROM experiments WHERE seed_only IS NULL ORDER BY oid")
+    return db.column("SELECT oid FROM experiments WHERE seed_only IS NULL ORDER BY id")
 
 
 def put_texts(db: Database, oids: Iterable[str], commits: Iterable[Commit]) -> None:

@@ -101,3 +101,20 @@ def test_version_3_gains_the_tables_of_the_shelf_and_loses_nothing(path):
         assert list(store.dump()) == before
         assert store.check() == []
         assert store.mentioned("arxiv:2002.05202") == {}
+
+
+def test_version_4_gains_thinner_indexes_and_loses_nothing(path):
+    sql = "SELECT sql FROM sqlite_master WHERE name = 'experiments_by_time'"
+    with Store.open(path) as store:
+        store.put_commits([commit("one"), commit("two")])
+        before, made = list(store.dump()), store.db.column(sql)
+    with connect(path) as connection:
+        connection.executescript(
+            "DROP INDEX experiments_by_time;"
+            "CREATE INDEX experiments_by_time ON experiments(ts, oid) WHERE listed = 1;"
+            "PRAGMA user_version = 4"
+        )
+    with Store.open(path) as store:
+        assert store.db.column(sql) == made
+        assert list(store.dump()) == before
+        assert store.check() == []
