@@ -66,9 +66,11 @@ def discard(path: Path | str) -> None:
 def is_read_only(path: Path | str) -> bool:
     """Say whether a database is there that this process may read and not write."""
     file = Path(path)
+    # first: what another process makes meanwhile can be written
+    if not file.is_file():
+        return False
     # SQLite keeps its log beside the database
-    writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
-    return file.is_file() and not writable
+    return not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
 def _copied(name: str) -> sqlite3.Connection:

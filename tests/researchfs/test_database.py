@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -208,6 +209,22 @@ def test_threads_share_a_store(store):
     for thread in threads:
         thread.join()
     assert len(store.experiments()) == 80
+
+
+def test_a_file_that_another_process_makes_meanwhile_can_be_written(path, monkeypatch):
+    asked = os.access
+
+    def access(given, mode):
+        answer = asked(given, mode)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        return answer
+
+    monkeypatch.setattr(os, "access", access)
+    with Store.open(path) as store:
+        store.put_commits([commit("kept")])
+    with Store.open(path) as store:
+        assert store.counts()["experiments"] == 1
 
 
 def test_four_processes_write_at_once_and_none_is_lost(path, pytestconfig):
