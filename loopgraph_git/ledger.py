@@ -6,21 +6,18 @@ notes are the truth, and the index follows them.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from loopgraph_git.errors import LineUnreadError
-from loopgraph_git.git import archive, commits, refs
+from loopgraph_git.git import commits
 from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.telling import Telling
 from loopgraph_git.records import Kind, Oid
-from loopgraph_git.researchfs.together import Part
-from loopgraph_git.twin import twin
+from loopgraph_git.unseen import Unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from loopgraph_git.git.repo import Repo
     from loopgraph_git.records import Commit, Record, Result
@@ -28,32 +25,20 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Made = TypeVar("_Made")
-_NOTES = (refs.NOTES, refs.REMOTE_NOTES)
-_READ = (*_NOTES, refs.KEEP, refs.REMOTE_KEEP)
 _BATCH = 1000
 _MANY = 2000
-"""Commits and notes from which on a twin is worth its while, which takes 30 ms."""
+"""Changes from which on it is worth a while to put the search index in order."""
 _ONE_BY_ONE = 3
 """Commits about which lines are asked for by themselves, which git has to look for."""
-_ITS = tuple("89abcdef")
-"""What commits begin with that a twin reads, and the records about them."""
-
-
-class _Share(NamedTuple):
-    """What one process reads: commits that are kept, and lines of notes."""
-
-    kept: set[Oid]
-    lines: Iterator[bytes]
 
 
 class Ledger:
     """The records of one repository, in its notes and in its index."""
 
-    def __init__(self, repo: Repo, store: Store, begun: Telling | None = None) -> None:
+    def __init__(self, repo: Repo, store: Store) -> None:
         self.repo = repo
         self.store = store
         self.notes = Notes(repo)
-        self._begun = begun
         self._asked = 0
 
     def new(self, kind: Kind, commit: Oid, body: Mapping[str, object]) -> Record:
@@ -75,89 +60,18 @@ class Ledger:
 
     def catch_up(self) -> None:
         """Index what refs and notes hold that the index has not seen yet."""
-        # one process for all of them: this is most of what a question costs
-        found = self.repo.refs(*_READ, refs.PINS)
-        pinned = {refs.pinned(ref) for ref in found if ref.startswith(refs.PINS)}
-        # what is not ASCII is no name of a writer, nor a text that an index can hold
-        tips = {
-            ref: tip
-            for ref, tip in found.items()
-            if ref.startswith(_READ) and ref.isascii()
-        }
-        seen = self.store.ref_tips()
-        fresh = [ref for ref, tip in tips.items() if seen.get(ref) != tip]
-        if not fresh and seen == tips and pinned <= self.store.known(pinned):
-            return
-        moved = {ref: seen.get(ref, "") for ref in fresh if ref.startswith(_NOTES)}
-        unseen = {ref: tips[ref] for ref, tip in moved.items() if not tip}
-        with self._telling(unseen) as telling:
-            kept = archive.archived(self.repo, [x for x in fresh if x not in moved])
-            own, *others = self._shares(moved, telling, pinned | kept)
-            with self._beside(others) as rest, self.store.transaction():
-                self.store.put_together(chain([self._read(own)], rest))
-                self.store.set_ref_tips(tips)
+        with Unseen(self.repo, self.store.ref_tips()) as unseen:
+            if not unseen.is_nothing(self.store.known):
+                self.put(unseen)
 
-    def _telling(self, unseen: Mapping[str, str]) -> Telling:
-        """Have git tell the lines of all notes of refs, unless it was asked before."""
-        begun, self._begun = self._begun, None
-        if begun and begun.tips == unseen:
-            return begun
-        return Telling(self.repo, unseen)
-
-    def _shares(
-        self, moved: Mapping[str, str], telling: Telling, kept: set[Oid]
-    ) -> list[_Share]:
-        """Return what is to be read, here and by a twin: all of it here if it is little.
-
-        `moved` are the refs of notes, with the tips that were read last.
-        """
-        rest = {ref: tip for ref, tip in moved.items() if tip}
-        changed = self.notes.changed(rest).values()
-        blobs = {blob: name for of in changed for blob, name in of.items()}
-        untold, read = self._untold(telling), self.notes.lines
-        if len(kept) + len(blobs) < _MANY:
-            return [_Share(kept, chain(telling.lines(), untold, read(blobs)))]
-        others = {oid for oid in kept if oid.startswith(_ITS)}
-        theirs = [blob for blob, name in blobs.items() if name.startswith(_ITS)]
-        own = telling.share(_ITS, its=False), untold, read(blobs.keys() - theirs)
-        its = telling.share(_ITS, its=True), read(theirs)
-        return [_Share(kept - others, chain(*own)), _Share(others, chain(*its))]
-
-    def _read(self, share: _Share, *, asking: bool = True) -> Part:
-        """Read commits that are kept, and records with the commits that they are about.
-
-        Without `asking`, commits that the index knows are read as well.
-        """
-
-        def unknown(oids: set[str]) -> Iterator[Commit]:
-            known = self.store.known(oids) if asking else set[str]()
-            return commits.read_commits(self.repo, oids - known)
-
-        kept = set[str](share.kept)
-        told = self.store.told(unknown(kept))
-        said = self.store.gather(share.lines)
-        told += self.store.told(unknown(said.about - kept))
-        return Part(told, said)
-
-    def _untold(self, telling: Telling) -> Iterator[bytes]:
-        """Read the lines one by one where git could not tell them at once.
-
-        A stranger may have let a ref point to something else than a commit.
-        """
-        if not telling.is_whole():
-            found = self.notes.changed(dict.fromkeys(telling.tips, "")).values()
-            yield from self.notes.lines(blob for of in found for blob in of)
-
-    @contextmanager
-    def _beside(self, shares: list[_Share]) -> Iterator[Iterator[Part | Path]]:
-        """Have a twin read a share, if there is one; lends what comes of it, to wait for."""
-
-        def work(path: Path) -> None:
-            # a twin cannot ask the index
-            self.store.put_aside(path, self._read(shares[0], asking=False))
-
-        with twin(work) if shares else nullcontext() as made:
-            yield ((made and made.result()) or self._read(share) for share in shares)
+    def put(self, unseen: Unseen) -> None:
+        """Index what refs and notes hold, and remember that they were seen."""
+        parts = unseen.parts(self.store.known)
+        # before the transaction: other processes would wait while this one reads
+        first = next(parts)
+        with self.store.transaction():
+            self.store.put_together(chain([first], parts))
+            self.store.set_ref_tips(unseen.tips)
 
     def records_of(self, commit: Oid) -> list[Record]:
         """Return every record about a commit; see Store.records_of."""
@@ -189,7 +103,9 @@ class Ledger:
         """
         about = f'"commit":"{commit}"' if commit else "{"
         with Telling(self.repo, self.notes.refs(), about) as telling:
-            self.store.put_lines(chain(telling.lines(), self._untold(telling)))
+            self.store.put_lines(telling.lines())
+            if not telling.is_whole():
+                self.store.put_lines(self.notes.all_lines(telling.tips))
 
     def read_texts(self) -> None:
         """Index messages and changes of commits, where they were not read yet.

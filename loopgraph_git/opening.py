@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from loopgraph_git.client import ResearchFSClient
 from loopgraph_git.config import CONFIG_NAME, Config, load_config
 from loopgraph_git.errors import StoreError, StoreKeptError
-from loopgraph_git.git.notes import Notes
 from loopgraph_git.git.repo import Repo
-from loopgraph_git.git.telling import Telling
 from loopgraph_git.ledger import Ledger
 from loopgraph_git.reconcile import reconcile
+from loopgraph_git.unseen import Unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,17 +82,16 @@ def rebuild(
 
     `patterns` name the experiment branches. Readers see all of it or nothing.
     """
-    with (
-        # git has much to tell, and goes on while packs and commits are read
-        Telling(repo, Notes(repo).refs()) as begun,
-        ExitStack() as last,
-        client.in_memory() as built,
-        _uncollected(),
-    ):
-        reconcile(Ledger(repo, built.store, begun), patterns)
-        last.enter_context(client.store.db.becoming(built.store.db))
-        # they are the same, and need not be read from the disk here
-        return built.store.counts()
+    with _uncollected(), Unseen(repo, {}) as unseen, ExitStack() as last:
+        # there is much to read, and the packs are taken over meanwhile
+        unseen.begin()
+        with client.in_memory() as built:
+            ledger = Ledger(repo, built.store)
+            ledger.put(unseen)
+            reconcile(ledger, patterns)
+            last.enter_context(client.store.db.becoming(built.store.db))
+            # they are the same, and need not be read from the disk here
+            return built.store.counts()
 
 
 @contextmanager

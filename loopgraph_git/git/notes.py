@@ -134,6 +134,11 @@ class Notes:
             with suppress(RecordError):
                 yield Record.decode(line.decode("utf-8", "replace"))
 
+    def all_lines(self, refs: Iterable[str]) -> Iterator[bytes]:
+        """Read the lines of all notes of refs, one note after the other."""
+        found = self.changed(dict.fromkeys(refs, "")).values()
+        return self.lines(blob for of in found for blob in of)
+
     def lines(self, blobs: Iterable[str]) -> Iterator[bytes]:
         """Read the lines of some notes, records or not."""
         for _, kind, content in self._repo.objects(blobs):

@@ -47,8 +47,7 @@ if TYPE_CHECKING:
         Record,
         Result,
     )
-    from loopgraph_git.researchfs.commits import Told
-    from loopgraph_git.researchfs.outcomes import Said, Skipped
+    from loopgraph_git.researchfs.outcomes import Skipped
     from loopgraph_git.researchfs.shelved import Ingest
     from loopgraph_git.researchfs.together import Part
 
@@ -168,14 +167,6 @@ class Store(Closing):
         with self.transaction():
             return outcomes.put_records(self.db, records)
 
-    def gather(self, lines: Iterable[bytes]) -> Said:
-        """Read the records among lines of notes, thousands of them, for `put_together`."""
-        return together.gather(lines)
-
-    def told(self, given: Iterable[Commit]) -> list[Told]:
-        """Work out what commits say, for `put_together`; nothing is asked or written."""
-        return list(map(commits.told, given))
-
     def put_together(self, parts: Iterable[Part | Path]) -> None:
         """Do what `put_commits` and `put_records` do, quicker with most in one call.
 
@@ -183,10 +174,6 @@ class Store(Closing):
         """
         with self.transaction():
             together.put_together(self.db, parts)
-
-    def put_aside(self, path: Path, part: Part) -> None:
-        """Write commits and records into a new database, which `put_together` takes."""
-        together.put_aside(path, part)
 
     def unread(self) -> list[str]:
         """Return the commits whose message and change were not read yet."""

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from loopgraph_git.errors import LineUnreadError
 from loopgraph_git.records import Commit, Record
+from loopgraph_git.researchfs.commits import told
 from loopgraph_git.researchfs.store import Store
-from loopgraph_git.researchfs.together import Part
+from loopgraph_git.researchfs.together import Part, gather, put_aside
 from tests.researchfs.making import (
     commit,
     crash,
@@ -43,21 +44,21 @@ def lines_of(facts):
     return [fact.encode().encode() for fact in facts if isinstance(fact, Record)]
 
 
-def part(store, facts):
+def part(facts):
     commits = [fact for fact in facts if isinstance(fact, Commit)]
-    return Part(store.told(commits), store.gather(lines_of(facts)))
+    return Part(list(map(told, commits)), gather(lines_of(facts)))
 
 
 def put_together(store, facts):
-    store.put_together([part(store, facts)])
+    store.put_together([part(facts)])
     store.put_lines(lines_of(facts))
 
 
 def put_halves(store, here, there, folder):
     """Put facts together of which another process reads some."""
     path = Path(folder) / "made"
-    store.put_aside(path, part(store, there))
-    store.put_together([part(store, here), path])
+    put_aside(path, part(there))
+    store.put_together([part(here), path])
     store.put_lines(lines_of([*here, *there]))
 
 
@@ -153,7 +154,7 @@ def test_every_case_makes_the_same_however_it_is_halved(facts, tmp_path):
 
 def test_lines_stay_where_they_are_until_they_are_asked_for(store):
     facts = unread([commit("a"), result("a", 1.0, protocol="p"), verdict("a")])
-    store.put_together([part(store, facts)])
+    store.put_together([part(facts)])
     for ask in (
         lambda: store.records_of(oid("a")),
         lambda: store.results_of(oid("a")),
@@ -195,12 +196,10 @@ def test_a_bulk_write_leaves_every_index(store):
 
 def test_a_bulk_write_that_fails_leaves_every_index(store):
     before = store.db.rows(INDEXES)
-    said = store.gather(
-        result(f"c{number}", 1.0).encode().encode() for number in range(1000)
-    )
+    said = gather(result(f"c{number}", 1.0).encode().encode() for number in range(1000))
 
     def broken():
-        yield from store.told([commit("c1")])
+        yield told(commit("c1"))
         raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011
