@@ -97,6 +97,18 @@ class VerdictLine(_Line, tag_field="kind", tag="verdict"):
     confirmed: dict[str, _Integer | _Number | str] = {}
 
 
+class _RetrievalLine(_Line, tag_field="kind", tag="retrieval"):
+    """The envelope of a retrieval; its body is read the thorough way, as the next two."""
+
+
+class _LinkLine(_Line, tag_field="kind", tag="link"):
+    """The envelope of a link."""
+
+
+class _RetractLine(_Line, tag_field="kind", tag="retract"):
+    """The envelope of a retraction."""
+
+
 class _Suggestion(Struct):
     method: _Name
     score: _Number | None = None
@@ -126,7 +138,10 @@ class _Retraction(Struct):
 
 
 # made once: a decoder takes longer to make than to use
-_QUICK = typed.Decoder(OutcomeLine | VerdictLine)
+_BULK = (OutcomeLine, VerdictLine)
+_QUICK = typed.Decoder(
+    OutcomeLine | VerdictLine | _RetrievalLine | _LinkLine | _RetractLine
+)
 _RESULT = typed.Decoder(OutcomeLine)
 _VERDICT = typed.Decoder(VerdictLine)
 _RETRIEVAL = typed.Decoder(_Retrieval)
@@ -157,19 +172,28 @@ def result_of(line: str) -> Result:
     return Result(**_given(_read(_RESULT, line)))
 
 
-def quickly(line: bytes) -> OutcomeLine | VerdictLine | None:
-    """Read a result or a verdict as it stands in a note, twice as fast as otherwise.
+def quickly(lines: list[bytes]) -> list[OutcomeLine | VerdictLine | None]:
+    """Read results and verdicts as they stand in notes, thrice as fast as otherwise.
 
     None stands for "look again": what is no such line, or not in this very form, may
-    be a record all the same.
+    be a record all the same. Some hundreds at a time are best.
     """
     try:
-        told = _QUICK.decode(line)
-        written = _ENCODER.encode(told)
+        told = _QUICK.decode_lines(b"\n".join(lines))
+        written = _ENCODER.encode_lines(told).split(b"\n")
     except (MsgspecError, RecursionError):
-        return None
-    # what is not known here, or was left out as a default, is not written again
-    return told if written == line and is_sound(line, told) else None
+        told, written = [], []
+    if len(told) != len(lines):
+        # one of them is no JSON, or none of ours, and nothing is said of the others
+        middle = len(lines) // 2
+        return (
+            [*quickly(lines[:middle]), *quickly(lines[middle:])] if middle else [None]
+        )
+    return [
+        # what is not known here, or was left out as a default, is not written again
+        it if again == line and isinstance(it, _BULK) and is_sound(line, it) else None
+        for line, it, again in zip(lines, told, written, strict=False)
+    ]
 
 
 def outcome_row(line: str) -> Row:

@@ -198,7 +198,7 @@ def gather(lines: Iterable[bytes]) -> Said:
     # some hundreds at a time: reading lines and making rows in turn, one by one, makes
     # the processor forget each time how the other is done, and takes a fifth longer
     while batch := list(islice(left, _BATCH)):
-        for line, told in zip(batch, map(bodies.quickly, batch), strict=True):
+        for line, told in zip(batch, bodies.quickly(batch), strict=True):
             if told is None:
                 with suppress(RecordError):
                     _add(said, seen, Record.decode(line.decode("utf-8", "replace")))
@@ -237,7 +237,7 @@ def put_lines(db: Database, lines: Iterable[bytes]) -> None:
     """Write the lines of records that are known without."""
     left = iter(lines)
     while batch := list(islice(left, _BATCH)):
-        told = zip(map(bodies.quickly, batch), batch, strict=True)
+        told = zip(bodies.quickly(batch), batch, strict=True)
         found = [(line.decode(), hash_id(it.id)) for it, line in told if it]
         db.write_many(
             "UPDATE records SET line = ? WHERE id = ? AND line = '' AND kind <> ''",

@@ -157,7 +157,7 @@ def slowly(line: str) -> outcomes.Said:
 def test_a_line_that_is_read_quickly_says_the_same(line):
     raw = line.encode("utf-8", "replace")
     quick, slow = outcomes.gather([raw]), slowly(raw.decode())
-    if bodies.quickly(raw):
+    if bodies.quickly([raw]) != [None]:
         # it is left in git, and can be had from there
         assert slow.records[0][-1] == line
         slow.records = [(*slow.records[0][:-1], "")]

@@ -154,7 +154,7 @@ JUDGED = record(Kind.VERDICT, "a", {"value": "keep", "delta": 0.1, "n": 3})
 
 def test_what_programs_write_is_read_quickly():
     for it in (PLAIN, JUDGED):
-        told = bodies.quickly(it.encode().encode())
+        [told] = bodies.quickly([it.encode().encode()])
         assert told is not None
         assert (told.id, told.commit, told.seq) == (it.id, it.commit, it.seq)
 
@@ -178,15 +178,40 @@ def test_what_programs_write_is_read_quickly():
 )
 def test_what_is_out_of_the_ordinary_is_not_read_quickly(changed):
     line = replace(PLAIN, **changed).encode().encode()
-    assert bodies.quickly(line) is None
+    assert bodies.quickly([line]) == [None]
 
 
 def test_a_line_that_was_tampered_with_is_not_read_quickly():
     line = PLAIN.encode().encode()
-    assert bodies.quickly(line.replace(b"1.5", b"1.4")) is None
-    assert bodies.quickly(line.replace(b'"v":1', b'"v":2')) is None
-    assert bodies.quickly(line + b" ") is None
-    assert bodies.quickly(b"[" * 4000) is None
+    assert bodies.quickly([line.replace(b"1.5", b"1.4")]) == [None]
+    assert bodies.quickly([line.replace(b'"v":1', b'"v":2')]) == [None]
+    assert bodies.quickly([line + b" "]) == [None]
+    assert bodies.quickly([b"[" * 4000]) == [None]
+
+
+GOOD = [PLAIN.encode().encode(), JUDGED.encode().encode()]
+BAD = [
+    b"",
+    b" ",
+    b"no record",
+    b"[" * 4000,
+    b"\xff",
+    b"1 2",
+    b'{"kind":"other"}',
+    record(Kind.LINK, "a", {"to": "b" * 40}).encode().encode(),
+    record(Kind.RETRIEVAL, "a", {"goal": "g"}).encode().encode(),
+    record(Kind.RETRACT, "a", {"target": PLAIN.id}).encode().encode(),
+    GOOD[0] + b"\r",
+    GOOD[0] + GOOD[1],
+]
+
+
+@given(st.lists(st.sampled_from(GOOD + BAD), max_size=30))
+def test_lines_are_read_together_as_they_are_alone(lines):
+    told = bodies.quickly(lines)
+    assert [it and it.id for it in told] == [
+        {GOOD[0]: PLAIN.id, GOOD[1]: JUDGED.id}.get(line) for line in lines
+    ]
 
 
 JSON = st.recursive(
