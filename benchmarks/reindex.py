@@ -10,6 +10,8 @@ measures, interleaved and each from a fresh process:
                     texts into one FTS5 table: what any index has to do
     reindex         `git lg reindex`
     log, best       `git lg log -n 20` and `git lg best -k 20`
+    first show      `git lg show` behind a reindex, which finds the records in git
+    later show      the same again
     changes floor   `git diff-tree` of all commits, into one FTS5 table
     first search    `git lg search` behind a reindex, which reads the changes
     later search    the same again
@@ -284,6 +286,8 @@ COMMANDS = {
     "reindex": "reindex",
     "log": "log -n 20",
     "best": "best -k 20",
+    "first show": f"show refs/loopgraph/keep/{WRITER}^2",
+    "later show": f"show refs/loopgraph/keep/{WRITER}^2",
     "first search": "search warmdown",
     "later search": "search warmdown",
 }
