@@ -239,15 +239,17 @@ class Database:
         size = self.pragma("cache_size")[0][0]
         # no page is looked at twice: kept, they would take as much memory again
         self.pragma(f"cache_size={_COPIED_AT_ONCE}")
-        with self._used() as connection, other._used() as source:
-            source.backup(connection)
+        try:
+            with self._used() as connection, other._used() as source:
+                source.backup(connection)
+        finally:
+            self.pragma(f"cache_size={size}")
         failures: list[StoreError] = []
 
         def shorten() -> None:
             try:
                 # whatever is asked first writes back a log as long as this
                 self.pragma("wal_checkpoint(TRUNCATE)")
-                self.pragma(f"cache_size={size}")
             except StoreError as failure:
                 failures.append(failure)
 

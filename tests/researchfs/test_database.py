@@ -211,6 +211,15 @@ def test_threads_share_a_store(store):
     assert len(store.experiments()) == 80
 
 
+def test_a_copy_that_fails_leaves_the_cache_as_it_was(store):
+    gone = Database.open(":memory:")
+    gone.close()
+    size = store.db.pragma("cache_size")
+    with pytest.raises(StoreError, match="was closed"):
+        store.db.become(gone)
+    assert store.db.pragma("cache_size") == size
+
+
 def test_a_file_that_another_process_makes_meanwhile_can_be_written(path, monkeypatch):
     asked = os.access
 
