@@ -58,11 +58,10 @@ class Unseen(Closing):
         # one process for all of them: this is most of what a question costs
         found = repo.refs(*_READ, refs.PINS)
         self._pinned = {refs.pinned(ref) for ref in found if ref.startswith(refs.PINS)}
-        # what is not ASCII is no name of a writer, nor a text that an index can hold
         self.tips = {
             ref: tip
             for ref, tip in found.items()
-            if ref.startswith(_READ) and ref.isascii()
+            if ref.startswith(_READ) and refs.is_readable(ref)
         }
         self._is_same = seen == self.tips
         fresh = [ref for ref, tip in self.tips.items() if seen.get(ref) != tip]

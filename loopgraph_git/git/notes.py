@@ -116,12 +116,9 @@ class Notes:
         return [row.split()[1] for row in (listing or "").splitlines()]
 
     def refs(self) -> dict[str, Oid]:
-        """Return every notes ref that holds records: ours and the fetched ones.
-
-        What is not ASCII is no name of a writer, nor a text that an index can hold.
-        """
+        """Return every notes ref that holds records: ours and the fetched ones."""
         found = self._repo.refs(refs.NOTES, refs.REMOTE_NOTES)
-        return {ref: tip for ref, tip in found.items() if ref.isascii()}
+        return {ref: tip for ref, tip in found.items() if refs.is_readable(ref)}
 
     def records(self, since: Mapping[str, str]) -> Iterator[Record]:
         """Read the records of refs in bulk: ref → the tip read last, or "".

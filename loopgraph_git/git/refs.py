@@ -60,6 +60,15 @@ def is_writers(ref: str, remote: str | None = None) -> bool:
     )
 
 
+def is_readable(ref: str) -> bool:
+    """Say whether a ref could be of a writer, and its name is a text for an index.
+
+    A remote may be called what its user likes; what is not UTF-8 is no text.
+    """
+    writer = ref.rpartition("/")[2]
+    return writer.isascii() and ref.encode("utf-8", "ignore").decode() == ref
+
+
 def session_branch(session: str) -> str:
     """Return the branch of a session; raises UsageError for an unusable name."""
     if session != slug(session):

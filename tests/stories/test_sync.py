@@ -325,6 +325,17 @@ def test_a_sha256_repository_syncs(tmp_path):
     assert two.tried() == one.tried()
 
 
+def test_a_remote_may_have_any_name(hub, tmp_path):
+    one, two = clone(hub, tmp_path / "a"), clone(hub, tmp_path / "b")
+    git(two.root, "remote", "rename", "origin", "équipe/gpü")
+    one.lg("experiment", "-n", "1")
+    one.lg("sync")
+    two.lg("sync", "équipe/gpü")
+    assert two.tried() == one.tried()
+    two.lg("reindex")
+    assert two.tried() == one.tried()
+
+
 def test_a_shallow_clone_knows_the_records(hub, tmp_path):
     one = clone(hub, tmp_path / "a")
     git(one.root, "commit", "-q", "--allow-empty", "-m", "Second")
