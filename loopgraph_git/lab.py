@@ -67,8 +67,7 @@ class Lab(Closing):
         self.client = client
         self.ledger = Ledger(repo, client.store)
         self.notes = self.ledger.notes
-        self.trusted_config = config or Config()
-        self.config = self.trusted_config
+        self.config = self.trusted_config = config or Config()
         self.configured = config is not None
         self._seen: Repeats | None = None
 

@@ -225,16 +225,12 @@ class Database:
         for _, statement in made:
             self.write(statement)
 
-    def become(self, other: Database) -> None:
-        """Copy another database over this one, page by page, in one transaction."""
-        with self.becoming(other):
-            pass
-
     @contextmanager
     def becoming(self, other: Database) -> Iterator[None]:
         """Become another database, and write the log back into the file meanwhile.
 
-        That mostly waits for the disk, and keeps no other thread from Python.
+        It is copied page by page, in one transaction: readers see all of it or nothing.
+        The log mostly waits for the disk, and keeps no other thread from Python.
         """
         size = self.pragma("cache_size")[0][0]
         # no page is looked at twice: kept, they would take as much memory again

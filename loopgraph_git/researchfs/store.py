@@ -212,10 +212,6 @@ class Store(Closing):
                 value,
             )
 
-    def become(self, other: Store) -> None:
-        """Replace everything by what another store holds; readers see all or nothing."""
-        self.db.become(other.db)
-
     def optimise(self) -> None:
         """Merge the search index and shorten the log; worth it after a bulk write."""
         with self.transaction():
@@ -296,8 +292,7 @@ class Store(Closing):
     def records_of(self, commit: str) -> list[Record]:
         """Return every record about a commit by (ts, seq, id), retracted ones too.
 
-        Raises LineUnreadError for one whose line `put_lines` has still to bring; so do
-        the next two.
+        Like the next two it raises LineUnreadError where `put_lines` has to bring one.
         """
         return reading.records_of(self.db, commit)
 
@@ -306,10 +301,7 @@ class Store(Closing):
         return reading.results_of(self.db, commit)
 
     def results(self, *, protocol: str, platform: str = "") -> list[tuple[Oid, Result]]:
-        """Return the runs of one protocol, and platform if given, oldest first.
-
-        Each comes with its commit; retracted runs are left out.
-        """
+        """Return what `results_of` does, of one protocol and platform, with commits."""
         return reading.results(self.db, protocol=protocol, platform=platform)
 
     def known(self, oids: Iterable[str]) -> set[str]:

@@ -215,8 +215,8 @@ def test_a_copy_that_fails_leaves_the_cache_as_it_was(store):
     gone = Database.open(":memory:")
     gone.close()
     size = store.db.pragma("cache_size")
-    with pytest.raises(StoreError, match="was closed"):
-        store.db.become(gone)
+    with pytest.raises(StoreError, match="was closed"), store.db.becoming(gone):
+        pytest.fail("there is nothing to become")
     assert store.db.pragma("cache_size") == size
 
 
