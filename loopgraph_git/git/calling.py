@@ -65,10 +65,17 @@ def _pipe(content: bytes | None) -> Iterator[BinaryIO | None]:
     if not content:
         yield None
         return
-    with tempfile.TemporaryFile() as file:
+    with _held() as file:
         file.write(content)
         file.seek(0)
         yield file
+
+
+def _held() -> BinaryIO:
+    """Make a file that has no name: in memory, where a full disk keeps no one from it."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stdin"), "w+b")
+    return cast("BinaryIO", tempfile.TemporaryFile())
 
 
 def _command(*args: str, given: Mapping[str, str] | None = None) -> list[str]:

@@ -60,10 +60,17 @@ class Telling(Closing):
                 pass
 
     def is_whole(self) -> bool:
-        """Wait for git, and say whether it came to its end; not for copies to ask."""
+        """Wait for git, and say whether it came to its end; not for copies to ask.
+
+        If not, there are no lines: what there was of them is let go of.
+        """
         self._wait()
         # 1: there is no such line
-        return not self.tips or self._process.wait() in (0, 1)
+        whole = not self.tips or self._process.wait() in (0, 1)
+        if not whole:
+            # others may need the room: the disk may be full
+            self._file.truncate(0)
+        return whole
 
     def lines(self) -> Iterator[bytes]:
         """Wait for git, and yield the lines; those of over 64 KB are cut.

@@ -110,6 +110,27 @@ def test_what_is_no_tree_is_not_told_to_the_end(notes):
         assert not telling.is_whole()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits here")
+def test_where_there_is_no_room_nothing_is_told(notes):
+    code = f"""
+import resource
+from pathlib import Path
+from loopgraph_git.git.notes import Notes
+from loopgraph_git.git.repo import Repo
+from loopgraph_git.git.telling import Telling
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+repo = Repo(Path({str(notes._repo.root)!r}))
+with Telling(repo, {{{REF!r}: {REF!r}}}) as telling:
+    print(telling.is_whole(), list(telling.lines()))
+print(len([*Notes(repo).all_lines([{REF!r}])]) > 400)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "False []\nTrue\n"
+
+
 def test_who_stops_listening_does_not_wait(notes):
     telling = Telling(notes._repo, {REF: REF})
     telling.close()
