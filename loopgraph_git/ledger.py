@@ -104,9 +104,8 @@ class Ledger:
         about = f'"commit":"{commit}"' if commit else "{"
         with Telling(self.repo, self.notes.refs(), about) as telling:
             # waited for before the store is held
-            whole = telling.is_whole()
-            lines = telling.lines() if whole else self.notes.all_lines(telling.tips)
-            self.store.put_lines(lines)
+            telling.is_whole()
+            self.store.put_lines(chain(telling.lines(), telling.untold()))
 
     def read_texts(self) -> None:
         """Index messages and changes of commits, where they were not read yet.

@@ -110,7 +110,7 @@ class Unseen(Closing):
             {ref: t for ref, t in self._notes_seen.items() if t}
         )
         blobs = {blob: name for of in changed.values() for blob, name in of.items()}
-        untold, read = self._untold(telling), self._notes.lines
+        untold, read = telling.untold(), self._notes.lines
         if len(kept) + len(blobs) < _MANY:
             return [_Share(kept, chain(telling.lines(), untold, read(blobs)))]
         others = {oid for oid in kept if oid.startswith(_ITS)}
@@ -118,14 +118,6 @@ class Unseen(Closing):
         own = telling.share(_ITS, its=False), untold, read(blobs.keys() - theirs)
         its = telling.share(_ITS, its=True), read(theirs)
         return [_Share(kept - others, chain(*own)), _Share(others, chain(*its))]
-
-    def _untold(self, telling: Telling) -> Iterator[bytes]:
-        """Read the lines one by one where git could not tell them at once.
-
-        A stranger may have let a ref point to something else than a commit.
-        """
-        if not telling.is_whole():
-            yield from self._notes.all_lines(telling.tips)
 
     def _read(self, share: _Share, known: _Known) -> Part:
         """Read commits that are kept, and records with the commits that they are about."""

@@ -93,18 +93,14 @@ def _scrub(given: Mapping[str, str]) -> list[str]:
     return ["env", *(part for name in names for part in ("-u", name))] if names else []
 
 
-def begin(folder: Path, *args: str, stdout: BinaryIO) -> Process:
-    """Call git in a folder and let it print into a file; its complaints are in a pipe."""
-    return _begin(folder, *args, stdout=stdout)
-
-
-def _begin(
+def begin(
     folder: Path,
     *args: str,
     stdin: BinaryIO | None = None,
     env: _Env | None = None,
     stdout: BinaryIO | int = subprocess.PIPE,
 ) -> Process:
+    """Call git in a folder, and do not wait; what it complains of is in a pipe."""
     _check(folder)
     env = env or {}
     try:
@@ -135,7 +131,7 @@ def call(
     """
     with _pipe(stdin) as file:
         if timeout is None and _READING.match(" ".join(args[:3])):
-            with _begin(folder, *args, stdin=file, env=env) as process:
+            with begin(folder, *args, stdin=file, env=env) as process:
                 try:
                     out, error = process.communicate()
                 except BaseException:
@@ -166,7 +162,7 @@ def stream(
 ) -> Iterator[tuple[BufferedReader, Callable[[], int]]]:
     """Call git and hand out what it prints as it prints it, and a wait for its end."""
     with _pipe(stdin) as file:
-        process = _begin(folder, *args, stdin=file)
+        process = begin(folder, *args, stdin=file)
     said = cast("BufferedReader", process.stdout)
     errors = cast("BufferedReader", process.stderr)
     # other systems do not let one choose, and here a user may have too much of it

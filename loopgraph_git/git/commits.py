@@ -25,7 +25,8 @@ _DIFF_LIMIT = 4000
 _BATCH = 500
 # a broken commit may lack its committer, or the time
 _HEAD = re.compile(
-    r"tree ([0-9a-f]+)\n(?:parent ([0-9a-f]+)\n)?(?:(?!committer ).+\n)*"
+    r"tree ([0-9a-f]{40}(?:[0-9a-f]{24})?)\n"
+    r"(?:parent ([0-9a-f]{40}(?:[0-9a-f]{24})?)\n)?(?:(?!committer ).+\n)*"
     r"(?:committer .*> (-?\d+) [+-]\d{4}$)?",
     re.MULTILINE,
 )
@@ -81,7 +82,10 @@ def read_commits(repo: Repo, oids: Iterable[str]) -> Iterator[Commit]:
     Their changes are not read: that takes ten times as long as all the rest.
     """
     for name, kind, content in repo.objects(_present(repo, sorted(set(oids)))):
-        if kind == "commit" and (commit := _parse(name, content)):
+        if kind != "commit":
+            continue
+        oid = name if isinstance(name, Oid) else Oid(name)
+        if commit := _parse(oid, content):
             yield commit
 
 
@@ -96,7 +100,7 @@ def _present(repo: Repo, oids: list[str]) -> list[str]:
     return listing.splitlines()
 
 
-def _parse(name: str, content: bytes) -> Commit | None:
+def _parse(oid: Oid, content: bytes) -> Commit | None:
     header, _, message = content.decode("utf-8", "replace").partition("\n\n")
     head = _HEAD.match(header)
     if head is None:
@@ -104,7 +108,7 @@ def _parse(name: str, content: bytes) -> Commit | None:
     tree, parent, stamp = head.groups()
     subject, body, known = trailers.parse(message)
     return Commit(
-        oid=Oid.trusted(name),
+        oid=oid,
         tree=Oid.trusted(tree),
         parent=Oid.trusted(parent) if parent else None,
         ts=max(0, int(stamp)) if stamp else 0,

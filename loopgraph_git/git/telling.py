@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, cast
 
+from loopgraph_git.git.notes import Notes
 from loopgraph_git.resources import Closing
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Telling(Closing):
 
     def __init__(self, repo: Repo, tips: Mapping[str, str], text: str = "{") -> None:
         self.tips = dict(tips)
+        self._repo = repo
         self._open = ExitStack()
         if tips:
             self._file = TemporaryFile()  # noqa: SIM115  closed with git itself
@@ -88,6 +90,15 @@ class Telling(Closing):
             rest = lines.pop()[:_LINE_BYTES]
             # some editors add the \r
             yield from (x.rstrip(b"\r") for x in lines) if b"\r" in text else lines
+
+    def untold(self) -> Iterator[bytes]:
+        """Yield the lines of one note after the other, if git could not tell them at once.
+
+        A stranger may have let a ref point to something else than a commit. It is not
+        for copies to ask.
+        """
+        if not self.is_whole():
+            yield from Notes(self._repo).all_lines(self.tips)
 
     def share(self, digits: Iterable[str], *, its: bool) -> Iterator[bytes]:
         """Yield the lines about commits whose names begin with some digits, or the others.

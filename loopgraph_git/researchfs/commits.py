@@ -48,11 +48,6 @@ class Told(NamedTuple):
     message: tuple[str, str] | None
 
     @property
-    def oid(self) -> str:
-        """The name of the commit."""
-        return str(self.row[_OID])
-
-    @property
     def tree(self) -> str:
         """The name of its tree."""
         return str(self.row[_TREE])
@@ -133,7 +128,7 @@ _NAMES = (
     "id", "oid", "tree", "parent", "known", "committed", "subject", "trailer",
     "session", "proposer", "retrieval", "seed_only",
 )  # fmt: skip
-_OID, _TREE = _NAMES.index("oid"), _NAMES.index("tree")
+_TREE = _NAMES.index("tree")
 _COMMITTED = _NAMES.index("committed")
 _EXPERIMENT = f"""
 INSERT INTO experiments({", ".join(_NAMES)}) VALUES({", ".join("?" * len(_NAMES))})
